@@ -1,0 +1,96 @@
+#ifndef BALLAST_CORE_STORE_PLAN_STORE_H_
+#define BALLAST_CORE_STORE_PLAN_STORE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/base/ids.h"
+#include "core/model/model_shape.h"
+#include "core/model/placement_plan.h"
+
+namespace ballast {
+
+enum class PlanState {
+  kPreparing,  // Workers may be loading it; may still be aborted.
+  kDecided,    // For ever: every later daemon completes it.
+  kAborted,
+};
+const char* PlanStateName(PlanState state);  // "preparing", "decided", "aborted"
+
+// One plan of a group's history and how it came about.
+struct PlanRecord {
+  std::string ep_group;
+  ModelShape shape;
+  PlanId id;            // id.version set by Propose(); id.digest must match the plan.
+  PlanId base;          // The decided plan it replaces; {0, 0} with the initial plan's digest at first.
+  PlanState state = PlanState::kPreparing;
+  PlacementPlan plan;   // plan.version == id.version
+  std::string planner;  // Name of the planner that made it.
+  std::string reason;   // Why it was made, or why it was aborted; for people.
+  double imbalance_before = 1;  // Mean imbalance ratio on the estimate, base plan.
+  double imbalance_after = 1;   // The same for this plan.
+  int moved_slots = 0;
+  absl::Time proposed;  // Wall time, for operators only; never compared.
+  absl::Time decided;   // InfinitePast until decided.
+};
+
+// The durable, linear history of the plans of all EP groups of one daemon. What a
+// call accepted survives a crash; nothing is pushed before it is accepted.
+//
+// Implementations: InMemoryPlanStore here, SqlitePlanStore in daemon/store. All
+// pass tests/contract/plan_store_contract_test.cc.
+//
+// Thread-safe. Calls may block on IO; do not call from a gRPC thread. Unavailable
+// from a writing call: the outcome is unknown, read before you try again.
+class PlanStore {
+ public:
+  virtual ~PlanStore() = default;
+
+  // Raises the fencing term by one, durably, and returns it; from 1. Called once
+  // when a daemon starts. Writes of a lower term fail from then on.
+  virtual absl::StatusOr<std::uint64_t> BeginTerm() = 0;
+
+  // Appends `record` in state kPreparing with version {term, largest sequence of the group + 1}
+  // and returns the version; record.id.version and plan.version are ignored.
+  // FailedPrecondition: `term` is not the store's. Aborted: record.base is not the
+  // group's newest decided plan (any base while none is decided), or another plan is preparing.
+  // InvalidArgument: record.id.digest is not the digest of the plan.
+  // ResourceExhausted: disk full.
+  virtual absl::StatusOr<PlanVersion> Propose(const PlanRecord& record, std::uint64_t term) = 0;
+
+  // kPreparing -> kDecided. Ok again for a plan that is decided already.
+  // FailedPrecondition: other term, or aborted. NotFound: no such plan.
+  virtual absl::Status Decide(absl::string_view ep_group, PlanVersion version, std::uint64_t term,
+                              absl::Time when) = 0;
+
+  // kPreparing -> kAborted with a reason. Ok again if aborted already.
+  // FailedPrecondition: other term, or decided: a decision is for ever.
+  virtual absl::Status Abort(absl::string_view ep_group, PlanVersion version, std::uint64_t term,
+                             absl::string_view reason) = 0;
+
+  // Newest decided plan. NotFound: none. DataLoss, naming the plan, if what is
+  // stored does not match its digest.
+  virtual absl::StatusOr<PlanRecord> LatestDecided(absl::string_view ep_group) const = 0;
+
+  // Plans in kPreparing, oldest first (at most one unless a crash intervened).
+  virtual absl::StatusOr<std::vector<PlanRecord>> Preparing(absl::string_view ep_group) const = 0;
+
+  // NotFound, DataLoss as above.
+  virtual absl::StatusOr<PlanRecord> Get(absl::string_view ep_group, PlanVersion version) const = 0;
+
+  // Up to `limit` newest records of any state, newest first, with empty plans.
+  virtual absl::StatusOr<std::vector<PlanRecord>> History(absl::string_view ep_group,
+                                                          int limit) const = 0;
+
+  // Removes all but the `keep` newest records of a group and its newest decided one.
+  virtual absl::Status Prune(absl::string_view ep_group, int keep, std::uint64_t term) = 0;
+};
+
+}  // namespace ballast
+
+#endif  // BALLAST_CORE_STORE_PLAN_STORE_H_
