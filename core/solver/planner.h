@@ -39,10 +39,10 @@ struct PlanRequest {
 };
 
 struct PlanResult {
-  PlacementPlan plan;           // Passes CheckPlan(); equal shares; version {0, 0}.
-  std::string policy;           // The branch taken: "hierarchical" or "global".
-  std::string fallback;         // Why not the branch asked for; empty if none.
-  bool reproducible = true;     // False only if a time fuse cut the search.
+  PlacementPlan plan;        // Passes CheckPlan(); equal shares; version {0, 0}.
+  std::string policy;        // The branch taken: "hierarchical" or "global".
+  std::string fallback;      // Why not the branch asked for; empty if none.
+  bool reproducible = true;  // False only if a time fuse cut the search.
 };
 
 // Turns a load estimate into a placement. Plan() is a pure function of the
