@@ -1,4 +1,5 @@
-# ballast_library(NAME model LAYER 1 HDRS a.h SRCS a.cc DEPS base PUBLIC_DEPS x PRIVATE_DEPS absl::status)
+# ballast_library(NAME model LAYER 1 HDRS a.h SRCS a.cc DEPS base
+#   PUBLIC_DEPS x PRIVATE_DEPS absl::status)
 # DEPS are ours and must lie on a lower layer; PUBLIC_DEPS and PRIVATE_DEPS are foreign targets.
 # The layers are listed in docs/architecture.md; a wrong arrow stops the configure step.
 function(ballast_library)
@@ -48,7 +49,8 @@ function(ballast_check_layer name layer dep)
   endif()
 endfunction()
 
-# ballast_test(NAME topology_test SRCS topology_test.cc DEPS model [LABELS golden] [TIMEOUT 60] [ARGS ...])
+# ballast_test(NAME topology_test SRCS topology_test.cc DEPS model
+#   [LABELS golden] [TIMEOUT 60] [ARGS ...])
 # One binary, one ctest entry.
 function(ballast_test)
   cmake_parse_arguments(arg "" "NAME;TIMEOUT" "SRCS;DEPS;PRIVATE_DEPS;LABELS;ARGS" ${ARGN})
@@ -71,6 +73,9 @@ endfunction()
 
 # ballast_benchmark(NAME pick_bench SRCS pick_bench.cc DEPS routing)
 function(ballast_benchmark)
+  if(NOT BALLAST_BENCHMARKS)
+    return()
+  endif()
   cmake_parse_arguments(arg "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
   add_executable(${arg_NAME} ${arg_SRCS})
   target_include_directories(${arg_NAME} PRIVATE ${PROJECT_SOURCE_DIR})

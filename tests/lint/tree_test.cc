@@ -1,0 +1,91 @@
+// Goal: the tree keeps the rules of docs/architecture.md and CONTRIBUTING.md.
+// Method: each rule looks at each file; rules_test.cc shows that the rules see violations.
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/lint/rules.h"
+#include "tests/lint/source_text.h"
+
+namespace ballast::lint {
+namespace {
+
+const std::vector<SourceFile>& Tree() {
+  static const auto* tree = new std::vector<SourceFile>(LoadTree(BALLAST_SOURCE_DIR));
+  return *tree;
+}
+
+// Violations that are tolerated for now: rule name -> files. The list only shrinks.
+const std::map<std::string, std::set<std::string>>& Tolerated() {
+  static const auto* tolerated = new std::map<std::string, std::set<std::string>>{
+      {"sizes",
+       {"core/policy/rebalance_policy.h", "core/rollout/coordinator.h",
+        "core/rollout/participant.h", "core/store/plan_store.h"}},
+  };
+  return *tolerated;
+}
+
+void ExpectNone(const std::string& rule, const Violations& violations) {
+  std::set<std::string> excused;
+  if (const auto it = Tolerated().find(rule); it != Tolerated().end()) excused = it->second;
+  for (const Violation& violation : violations) {
+    if (!excused.contains(violation.path)) ADD_FAILURE() << Describe(violation);
+  }
+}
+
+void ExpectEachFileKeeps(const std::string& rule, Violations (*check)(const SourceFile&)) {
+  Violations violations;
+  for (const SourceFile& file : Tree()) {
+    const Violations found = check(file);
+    violations.insert(violations.end(), found.begin(), found.end());
+  }
+  ExpectNone(rule, violations);
+}
+
+TEST(TreeTest, HoldsTheSourcesOfEveryLayer) {
+  std::set<std::string> paths;
+  for (const SourceFile& file : Tree()) paths.insert(file.path);
+  for (const char* path : {"core/base/ids.h", "core/model/topology.cc", "tests/lint/tree_test.cc",
+                           "deploy/install-dependencies", "CMakeLists.txt"}) {
+    EXPECT_TRUE(paths.contains(path)) << path << " under " << BALLAST_SOURCE_DIR;
+  }
+}
+
+TEST(TreeTest, KeepsLinesFunctionsAndFilesShort) { ExpectEachFileKeeps("sizes", CheckSizes); }
+
+TEST(TreeTest, IncludesOnlyWhatItsLayerMay) { ExpectEachFileKeeps("includes", CheckIncludes); }
+
+TEST(TreeTest, CallsClocksAndRandomDevicesOnlyAtTheEdges) {
+  ExpectEachFileKeeps("calls", CheckCalls);
+}
+
+TEST(TreeTest, NamesFilesAfterTheirSubject) { ExpectEachFileKeeps("names", CheckName); }
+
+TEST(TreeTest, GuardsHeadersByTheirPath) { ExpectEachFileKeeps("guards", CheckGuard); }
+
+TEST(TreeTest, HasNoUnfinishedOrDisabledParts) { ExpectEachFileKeeps("markers", CheckMarkers); }
+
+TEST(TreeTest, RunsItsScriptsInStrictMode) { ExpectEachFileKeeps("scripts", CheckScript); }
+
+TEST(TreeTest, LinksDocumentsThatExist) { ExpectNone("links", CheckLinks(Tree())); }
+
+TEST(TreeTest, BuildsEachSourceFile) { ExpectNone("built", CheckBuilt(Tree())); }
+
+TEST(TreeTest, HasScriptsThatShellcheckAccepts) {
+  if (std::system("shellcheck --version >/dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "shellcheck is not installed";
+  }
+  for (const SourceFile& file : Tree()) {
+    const bool script = file.text.starts_with("#!") || file.path.ends_with(".bash");
+    if (!script) continue;
+    const std::string command = "cd '" BALLAST_SOURCE_DIR "' && shellcheck -x '" + file.path + "'";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  }
+}
+
+}  // namespace
+}  // namespace ballast::lint
