@@ -1,0 +1,49 @@
+#ifndef BALLAST_CLIENT_WORKER_MOVE_LIST_H_
+#define BALLAST_CLIENT_WORKER_MOVE_LIST_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/model/placement_plan.h"
+#include "core/model/topology.h"
+
+namespace ballast {
+
+// One slot of the own rank that gets another expert.
+struct SlotMove {
+  LayerId layer;
+  SlotId slot;          // Destination, on the own rank.
+  ExpertId expert;      // What the slot shall hold.
+  ExpertId overwrites;  // What it holds under the active plan.
+  SlotId source;        // A slot that holds `expert` under the active plan.
+  RankId source_rank;   // Rank of `source`.
+  // True: copy the weights from `source` into spare memory before the switch. False:
+  // `source` is on the own rank, and still holds `expert` when this move's turn comes.
+  bool through_staging = true;
+
+  friend bool operator==(const SlotMove&, const SlotMove&) = default;
+};
+
+// The moves that bring `rank` from plan `from` to plan `to`, in layer order.
+//
+// Staging reads only what the active plan holds and writes only spare memory, so every
+// expert keeps all its live copies until the group switches. At the switch the moves
+// of a layer may be applied one after the other in this order, in place: no move reads
+// a slot that an earlier one has overwritten. Where experts change places in a circle
+// one of them goes through staging.
+//
+// Source: the own rank, else its row, else any rank. Among equals the choice rotates
+// with rank, layer and slot, so that loaders of one hot expert do not all read the same
+// copy; within a rank the lowest slot. Deterministic.
+//
+// Both plans must pass CheckPlan() for the topology. Time O(layers * slots).
+std::vector<SlotMove> MovesOfRank(const Topology& topology, RankId rank, const PlacementPlan& from,
+                                  const PlacementPlan& to);
+
+// Spare slots that the layer with most staged moves needs; 0 for none.
+int SpareSlotsNeeded(const std::vector<SlotMove>& moves);
+
+}  // namespace ballast
+
+#endif  // BALLAST_CLIENT_WORKER_MOVE_LIST_H_
