@@ -136,6 +136,11 @@ INSTANTIATE_TEST_SUITE_P(
         IncludeCase{"tests/lint/a.cc", "\"tests/lint/rules.h\"", true},
         IncludeCase{"tests/lint/a.cc", "\"daemon/app/config.h\"", true}));
 
+TEST(IncludeFoldersTest, HaveALayerEach) {
+  EXPECT_THAT(CheckIncludes({"core/other/a.h", ""}), ElementsAre(At(0, "no layer")));
+  EXPECT_THAT(CheckIncludes({"tests/other/a.h", ""}), IsEmpty());
+}
+
 struct CallCase {
   const char* path;
   const char* code;
