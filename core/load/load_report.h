@@ -21,13 +21,28 @@ struct LoadReport {
   std::uint64_t sequence = 0;     // From 1, one more per report of an incarnation.
   PlanId plan;                    // The plan that was in force while counting.
   ReportForm form = ReportForm::kSlot;
-  int counter_bits = 64;          // 32 or 64: counts are modulo 2^counter_bits.
-  std::uint64_t step_first = 0;   // The step that the counters began with.
-  std::uint64_t step_last = 0;    // The last step counted; step_first - 1 if none.
+  int counter_bits = 64;         // 32 or 64: counts are modulo 2^counter_bits.
+  std::uint64_t step_first = 0;  // The step that the counters began with.
+  std::uint64_t step_last = 0;   // The last step counted; step_first - 1 (modulo 2^64) if none.
 
   // kSlot: [num_layers * slots of the rank]; kExpert: [num_layers * num_experts].
   std::vector<std::uint64_t> counts;
 };
+
+// What became of one report. Everything but kAccepted leaves the loads unchanged.
+enum class ReportOutcome {
+  kAccepted,        // Its delta was counted.
+  kBaseline,        // First sight of counters that began earlier: remembered, not counted.
+  kDuplicate,       // Sequence seen before.
+  kLate,            // Older than what the window already holds of this rank and plan.
+  kUnknownPlan,     // Counted under a plan the window does not know.
+  kReset,           // Counters went back within one incarnation and plan: new baseline.
+  kOldIncarnation,  // From a process that was replaced.
+};
+inline constexpr int kNumReportOutcomes = 7;
+
+// Metric label: "accepted", "baseline", ... [a-z_]+.
+const char* ReportOutcomeName(ReportOutcome outcome);
 
 }  // namespace ballast
 

@@ -11,7 +11,10 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/base/ids.h"
+#include "core/load/load_average.h"
 #include "core/load/load_report.h"
+#include "core/load/rank_counters.h"
+#include "core/load/step_progress.h"
 #include "core/model/balance.h"
 #include "core/model/load_matrix.h"
 #include "core/model/model_shape.h"
@@ -20,67 +23,42 @@
 
 namespace ballast {
 
-enum class Averaging {
-  kHalfLifeSteps,  // EWMA; the weight of a batch halves every half_life_steps.
-  kHalfLifeTime,   // EWMA; it halves every half_life.
-  kPlain,          // Mean of the last window_batches batches.
-};
-
-struct LoadWindowOptions {
-  Averaging averaging = Averaging::kHalfLifeSteps;
-  double half_life_steps = 1000;                      // > 0
-  absl::Duration half_life = absl::Minutes(2);        // > 0
-  int window_batches = 20;                            // >= 1
-  std::uint64_t batch_steps = 10;                     // Steps in one batch; >= 1.
-  int num_scenarios = 10;                             // Snapshots kept; >= 0.
-  absl::Duration stale_after = absl::Seconds(30);     // A rank silent for longer is not covered.
-};
-
-// What became of one report. Everything but kAccepted leaves the loads unchanged.
-enum class ReportOutcome {
-  kAccepted,     // Its delta was counted.
-  kBaseline,     // First sight of counters that began earlier: remembered, not counted.
-  kDuplicate,    // Sequence seen before.
-  kLate,         // Older than what the window already holds of this rank and plan.
-  kUnknownPlan,  // Counted under a plan the window does not know.
-  kReset,        // Counters went back within one incarnation and plan: new baseline.
-  kOldIncarnation,  // From a process that was replaced.
-};
-inline constexpr int kNumReportOutcomes = 7;
-
-// Metric label: "accepted", "baseline", ... [a-z_]+.
-const char* ReportOutcomeName(ReportOutcome outcome);
-
-struct LoadEstimate {
-  LoadMatrix mean;                    // Picks per serving step of the whole group.
-  std::vector<LoadMatrix> scenarios;  // The last batches, oldest first, picks per step.
-  std::uint64_t batches = 0;          // Closed since the window began.
-};
-
 // Moving average of the load of every logical expert of one EP group.
 //
 // Deltas of accepted reports go to the open batch; when the slowest rank has passed
-// batch_steps steps the batch is closed, divided by its steps and averaged. Slot
+// batch_steps steps the batch is closed, divided by its steps and averaged. The
+// averages weigh a batch by its steps or its time, and the first batch is the
+// estimate itself. A batch without picks (an idle group) changes nothing. Slot
 // counts are attributed through the plan that they were counted under. Each
 // picked token of an accepted report is counted exactly once.
 //
-// Not thread-safe: the control thread owns it. Add() is O(counts of the report).
+// The first batch begins where the ranks began to be counted. If these steps lie
+// more than batch_steps apart, the picks before the last rank came are in
+// total_picks() only: their steps can not be told.
+//
+// Not thread-safe: the control thread owns it. Add() is O(counts of the report);
+// closing a batch costs O(layers * experts), times window_batches for kPlain.
 class LoadWindow {
  public:
+  // The options must be in the ranges they name; checked in all builds.
   LoadWindow(const ModelShape& shape, const Topology& topology, const LoadWindowOptions& options);
 
-  // Makes a plan known; the newest kPlansKept are. Slot reports of others are dropped.
+  // Makes a plan known; the kPlansKept added last are. Slot reports of others are
+  // dropped, expert reports need none. The plan must pass CheckPlan(); its size is
+  // checked in all builds. Adding a known plan again makes it the last added.
   static constexpr int kPlansKept = 8;
   void AddPlan(const PlanId& id, const PlacementPlan& plan);
 
-  // InvalidArgument that names rank and value, with the window unchanged, if the
-  // rank, the number of counts or counter_bits is wrong, or step_last is before
-  // step_first - 1.
+  // `now` is uptime and does not decrease from call to call. InvalidArgument that
+  // names rank and value, with the window unchanged, if the rank, the number of
+  // counts or counter_bits is wrong, a count does not fit counter_bits, sequence is
+  // 0, or step_last is before step_first - 1.
   absl::StatusOr<ReportOutcome> Add(const LoadReport& report, absl::Duration now);
 
   // Smallest last step over all ranks; 0 while a rank has never reported. "N steps"
-  // of the policy count this.
-  std::uint64_t MinLastStep() const;
+  // of the policy count this. Never decreases: the steps of a worker that restarted
+  // from zero go on where the group is.
+  std::uint64_t MinLastStep() const { return progress_.MinLastStep(); }
 
   // Share of ranks with an accepted or baseline report not older than stale_after.
   double Coverage(absl::Duration now) const;
@@ -89,24 +67,56 @@ class LoadWindow {
   std::vector<RankId> UncoveredRanks(absl::Duration now) const;
 
   // All zero before the first batch is closed; ask `batches`.
-  const LoadEstimate& estimate() const { return estimate_; }
+  const LoadEstimate& estimate() const { return average_.estimate(); }
 
   // Measured picks per rank of the last closed batch, per step: balance of each
   // layer as served, [num_layers]. Empty before a batch with slot reports.
   std::vector<LayerBalance> MeasuredBalance() const;
 
-  // Measured picks per rank, summed over layers, of the last closed batch: [num_ranks].
+  // Measured picks per rank and step, summed over layers, of the last closed batch:
+  // [num_ranks]. All zero before a batch with slot reports.
   std::vector<double> MeasuredRankPicks() const;
 
-  // Sum of all accepted deltas, in picks.
+  // Sum of all accepted deltas, in picks; stays at 2^64 - 1 once there.
   std::uint64_t total_picks() const { return total_picks_; }
 
  private:
+  struct KnownPlan {
+    PlanId id;
+    std::vector<ExpertId> expert_in_slot;  // [num_layers * num_slots], row-major.
+  };
+  struct RankState {
+    RankCounters counters;
+    std::optional<absl::Duration> covered_at;  // The last accepted or baseline report.
+  };
+
+  absl::Status Check(const LoadReport& report) const;
+  const KnownPlan* FindPlan(const PlanId& id) const;
+  void CountSlots(const KnownPlan& plan, RankId rank);
+  void CountExperts();
+  void MaybeCloseBatch(absl::Duration now);
+  void CloseBatch(std::uint64_t steps, absl::Duration now);
+  void ClearBatch();
+
   ModelShape shape_;
   Topology topology_;
   LoadWindowOptions options_;
-  LoadEstimate estimate_;
+  std::deque<KnownPlan> plans_;   // Last added last.
+  std::vector<RankState> ranks_;  // [num_ranks]
+  StepProgress progress_;
+  LoadAverage average_;
   std::uint64_t total_picks_ = 0;
+
+  // The open batch.
+  LoadMatrix open_;                      // Picks.
+  std::vector<double> open_rank_picks_;  // [num_layers * num_ranks]; slot reports only.
+  double open_picks_ = 0;
+  bool open_has_slots_ = false;
+  std::optional<std::uint64_t> open_since_step_;  // None until all ranks have reported.
+  std::optional<absl::Duration> open_since_;
+
+  std::vector<double> measured_;      // [num_layers * num_ranks], picks per step; or empty.
+  std::vector<std::uint64_t> delta_;  // Of the report in Add(), kept for its memory.
 };
 
 }  // namespace ballast

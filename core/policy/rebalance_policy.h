@@ -34,7 +34,8 @@ struct PolicyInput {
   std::uint64_t min_last_step = 0;
 };
 
-// Why there is no solve now, or kNone if there is one.
+// Why there is no solve now, or kNone if there is one. If several reasons hold, the
+// first of this list is told.
 enum class SolveHold {
   kNone,
   kPaused,
@@ -49,38 +50,54 @@ const char* SolveHoldName(SolveHold hold);  // "none", "paused", "ranks_missing"
 // The numbers a decision rests on, and the decision.
 struct AdoptDecision {
   bool adopt = false;
-  std::string reason;            // "adopted", "no_gain", "cost_exceeds_gain", "min_interval", "observe_only", "no_moves"
+  // "adopted", or the first that holds of "no_moves", "no_gain", "cost_exceeds_gain",
+  // "min_interval", "observe_only": the last means that all else spoke for the plan.
+  std::string reason;
   double straggler_load_now = 0;
   double straggler_load_new = 0;
-  double gain = 0;               // 1 - new / now; 0 without load.
-  double benefit_seconds = 0;    // gain * moe_seconds_per_step * steps to the next solve.
-  double cost_seconds = 0;       // Bytes of the busiest rank / migration_bytes_per_second.
+  double gain = 0;             // 1 - new / now; 0 without load.
+  double benefit_seconds = 0;  // gain * moe_seconds_per_step * steps to the next solve; >= 0.
+  double cost_seconds = 0;     // Bytes of the busiest rank / migration_bytes_per_second.
 };
 
 // Decides for one EP group. Time and steps come in as arguments.
 // Not thread-safe: the control thread owns it.
 class RebalancePolicy {
  public:
-  explicit RebalancePolicy(const PolicyOptions& options);
+  // `start` is the uptime at which "T seconds" begin to count before the first solve.
+  // The options must be in the ranges they name; checked in all builds.
+  explicit RebalancePolicy(const PolicyOptions& options,
+                           absl::Duration start = absl::ZeroDuration());
 
   // Whether a solve is due, and if not why. "N steps" are counted on min_last_step
-  // since the last solve, "T seconds" on `now` since the last solve or the start.
+  // since the last solve (since step 0 before it), "T seconds" on `now` since the
+  // last solve or the start; whichever comes first.
   SolveHold ShouldSolve(const PolicyInput& input, absl::Duration now) const;
 
   // A solve began. Restarts both counts, adopted or not.
   void OnSolve(std::uint64_t min_last_step, absl::Duration now);
 
   // Adopt if gain >= min_gain, benefit_seconds > cost_seconds, min_interval has
-  // passed since the last adoption, something moves, and not observe_only. `now_balance` and
-  // `new_balance`: [num_layers] under one estimate. Pure; OnAdopted() records.
+  // passed since the last adoption (if any), something moves, and not observe_only.
+  // `now_balance` and `new_balance`: [num_layers] under one estimate; one size, checked
+  // in all builds. Pure; OnAdopted() records.
+  //
+  // Steps to the next solve are solve_every_steps, or solve_every / moe_seconds_per_step
+  // if that is less: a step takes at least its MoE time, so by time alone the benefit
+  // is an upper bound.
   AdoptDecision Decide(absl::Span<const LayerBalance> now_balance,
-                       absl::Span<const LayerBalance> new_balance,
-                       std::int64_t busiest_rank_bytes, int moved_slots, absl::Duration now) const;
+                       absl::Span<const LayerBalance> new_balance, std::int64_t busiest_rank_bytes,
+                       int moved_slots, absl::Duration now) const;
 
   void OnAdopted(absl::Duration now);
 
  private:
+  double StepsToNextSolve() const;
+
   PolicyOptions options_;
+  std::uint64_t last_solve_step_ = 0;
+  absl::Duration last_solve_;
+  std::optional<absl::Duration> last_adopted_;
 };
 
 }  // namespace ballast

@@ -1,0 +1,115 @@
+#include "core/load/rank_counters.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ballast {
+
+bool SequenceWindow::Seen(std::uint64_t sequence) const {
+  if (sequence > newest_ || TooOld(sequence)) return false;
+  return (seen_ >> (newest_ - sequence) & 1) != 0;
+}
+
+void SequenceWindow::Mark(std::uint64_t sequence) {
+  if (sequence > newest_) {
+    const std::uint64_t step = sequence - newest_;
+    seen_ = step < kWidth ? seen_ << step : 0;
+    newest_ = sequence;
+  }
+  if (!TooOld(sequence)) seen_ |= std::uint64_t{1} << (newest_ - sequence);
+}
+
+bool RankCounters::Replaced(std::uint64_t incarnation) const {
+  return std::find(replaced_.begin(), replaced_.end(), incarnation) != replaced_.end();
+}
+
+void RankCounters::Replace(std::uint64_t incarnation) {
+  if (incarnation_.has_value()) replaced_.push_back(*incarnation_);
+  if (replaced_.size() > kReplacedKept) replaced_.pop_front();
+  incarnation_ = incarnation;
+  sequences_ = SequenceWindow();
+  first_sequence_ = 0;
+  horizon_ = 0;
+  plans_.clear();
+}
+
+RankCounters::PlanCounts* RankCounters::Find(const PlanId& plan) {
+  for (PlanCounts& counts : plans_) {
+    if (counts.plan == plan) return &counts;
+  }
+  return nullptr;
+}
+
+void RankCounters::Remember(const LoadReport& report) {
+  PlanCounts* last = Find(report.plan);
+  if (last == nullptr) last = &plans_.emplace_back();
+  last->plan = report.plan;
+  last->form = report.form;
+  last->counter_bits = report.counter_bits;
+  last->newest_sequence = report.sequence;
+  last->counts = report.counts;
+  std::sort(plans_.begin(), plans_.end(), [](const PlanCounts& a, const PlanCounts& b) {
+    return a.newest_sequence < b.newest_sequence;
+  });
+  if (plans_.size() > kPlansKept) {
+    plans_.erase(plans_.begin());
+    // All reports of the dropped plan come before the first of the next one.
+    horizon_ = plans_.front().newest_sequence;
+  }
+}
+
+ReportOutcome RankCounters::Delta(const PlanCounts& last, const LoadReport& report,
+                                  std::vector<std::uint64_t>& delta) {
+  if (last.form != report.form || last.counter_bits != report.counter_bits) {
+    return ReportOutcome::kReset;
+  }
+  // A 32-bit counter that seems to gain 2^31 or more went back; a 64-bit counter
+  // does not wrap in the life of a process, so any decrease is a reset.
+  const bool narrow = report.counter_bits == 32;
+  delta.resize(report.counts.size());
+  for (std::size_t i = 0; i < delta.size(); ++i) {
+    const std::uint64_t gained = report.counts[i] - last.counts[i];
+    delta[i] = narrow ? gained & 0xffffffffu : gained;
+    const bool went_back = narrow ? delta[i] >> 31 != 0 : report.counts[i] < last.counts[i];
+    if (went_back) return ReportOutcome::kReset;
+  }
+  return ReportOutcome::kAccepted;
+}
+
+RankCounters::Taken RankCounters::Take(const LoadReport& report, bool plan_known,
+                                       std::vector<std::uint64_t>& delta) {
+  Taken taken;
+  if (incarnation_ != report.incarnation) {
+    if (Replaced(report.incarnation)) return {.outcome = ReportOutcome::kOldIncarnation};
+    Replace(report.incarnation);
+    taken.new_incarnation = true;
+    first_sequence_ = report.sequence;
+  }
+  const std::uint64_t sequence = report.sequence;
+  if (sequences_.TooOld(sequence)) return {.outcome = ReportOutcome::kLate};
+  if (sequences_.Seen(sequence)) return {.outcome = ReportOutcome::kDuplicate};
+  taken.newest = sequence > sequences_.newest();
+  sequences_.Mark(sequence);
+
+  const PlanCounts* last = Find(report.plan);
+  const bool late = last != nullptr ? sequence < last->newest_sequence : sequence < horizon_;
+  if (late) {
+    taken.outcome = ReportOutcome::kLate;
+  } else if (!plan_known) {
+    taken.outcome = ReportOutcome::kUnknownPlan;
+  } else if (last != nullptr) {
+    taken.outcome = Delta(*last, report, delta);
+  } else if (sequence == 1 || first_sequence_ < sequence) {
+    // The process was seen earlier under another plan, so this plan's counters
+    // began at zero after that.
+    taken.from_zero = true;
+    delta = report.counts;
+  } else {
+    taken.outcome = ReportOutcome::kBaseline;
+  }
+  first_sequence_ = std::min(first_sequence_, sequence);
+  if (!late) Remember(report);
+  return taken;
+}
+
+}  // namespace ballast
