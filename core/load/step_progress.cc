@@ -12,6 +12,8 @@ std::uint64_t SaturatingSum(std::uint64_t a, std::uint64_t b) {
   return a > kLargest - b ? kLargest : a + b;
 }
 
+std::uint64_t Distance(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : b - a; }
+
 }  // namespace
 
 void StepProgress::Advance(RankId rank, std::uint64_t step_first, std::uint64_t step_last,
@@ -26,16 +28,19 @@ void StepProgress::Advance(RankId rank, std::uint64_t step_first, std::uint64_t 
     steps.start = !counted_from_start ? step_last : step_first == 0 ? 0 : step_first - 1;
     return;
   }
-  std::uint64_t last = SaturatingSum(step_last, steps.offset);
+  const std::uint64_t others = MinOfOthers(rank);
+  const std::uint64_t last = SaturatingSum(step_last, steps.offset);
   if (last < steps.last) {
     // The worker began to count anew.
-    last = std::max(steps.last, MinOfOthers(rank));
-    steps.offset = last - step_last;
-  } else if (step_last >= steps.last) {
+    steps.last = std::max(steps.last, others);
+    steps.offset = steps.last - step_last;
+  } else if (step_last >= steps.last && Distance(step_last, others) < Distance(last, others)) {
+    // It took over the count of the group.
+    steps.last = step_last;
     steps.offset = 0;
-    last = step_last;
+  } else {
+    steps.last = last;
   }
-  steps.last = last;
 }
 
 std::uint64_t StepProgress::MinOfOthers(RankId rank) const {

@@ -14,8 +14,9 @@ namespace ballast {
 // its way. A restarted worker may count from zero again: its steps are then moved
 // up to the smallest last step of the other ranks, or to its own if that is
 // higher, and go on from there. So the minimum neither falls nor waits for the
-// worker to catch up. A restarted worker that takes over the group's count is
-// taken at its word. Sums saturate.
+// worker to catch up. If such a worker takes over the count of the group later,
+// its reports come closer to the others unmoved, and are no longer moved. Sums
+// saturate.
 //
 // Not thread-safe: LoadWindow owns it. All calls are O(ranks) at most.
 class StepProgress {
