@@ -3,7 +3,7 @@
 function(configure layer deps)
   execute_process(
     COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/layers -B ${WORK}/${layer}_${deps}
-      --fresh -DBALLAST_TARGETS=${TARGETS} -DABOVE_LAYER=${layer} -DABOVE_DEPS=${deps}
+      -G Ninja --fresh -DBALLAST_TARGETS=${TARGETS} -DABOVE_LAYER=${layer} -DABOVE_DEPS=${deps}
     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error)
   set(result ${result} PARENT_SCOPE)
   string(REGEX REPLACE "[ \n]+" " " error "${error}")
