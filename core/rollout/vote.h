@@ -22,9 +22,9 @@ struct VoteWord {
 };
 
 enum class VoteResult {
-  kNotReady,  // Some rank does not hold a committed plan.
-  kAgreed,    // All ranks hold one plan: switch at the next step.
-  kDisagreed, // All are ready, but for different digests: stay, raise an alarm.
+  kNotReady,   // Some rank does not hold a committed plan.
+  kAgreed,     // All ranks hold one plan: switch at the next step.
+  kDisagreed,  // All are ready, but for different digests: stay, raise an alarm.
 };
 
 // Vote for the plan with this digest prefix. 0 and ~0 are moved by one, so that

@@ -1,0 +1,215 @@
+// What a rank brings along when its session begins, also after a restart of the daemon.
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/rollout/coordinator_harness.h"
+
+namespace ballast {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(CoordinatorHelloTest, PushesNothingToRanksThatRunTheDecidedDigest) {
+  CoordinatorHarness daemon(2);
+  daemon.Hello(CoordinatorHarness::MakeHello(0));
+  daemon.Hello(CoordinatorHarness::MakeHello(1, PlanId{{1, 2}, kDecided.digest}));
+  EXPECT_TRUE(daemon.coordinator.active_everywhere());
+  EXPECT_EQ(daemon.state(1), RankState::kSynced);
+  EXPECT_THAT(daemon.Take(), ElementsAre("retire 0", "retire 1")) << "no plan bytes";
+  EXPECT_EQ(daemon.message[1].plan.version, (PlanVersion{1, 2})) << "named as the rank knows it";
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kIdle);
+}
+
+TEST(CoordinatorHelloTest, ALaterVersionOfTheDecidedDigestIsSyncedToo) {
+  CoordinatorHarness daemon(1);
+  daemon.Hello(CoordinatorHarness::MakeHello(0, PlanId{{7, 7}, kDecided.digest}));
+  EXPECT_EQ(daemon.state(0), RankState::kSynced);
+  EXPECT_TRUE(daemon.Propose().ok());
+}
+
+TEST(CoordinatorHelloTest, SaysNothingToAFleetOnTheInitialPlan) {
+  CoordinatorHarness daemon(2, InitialPlanId());
+  daemon.HelloAll(InitialPlanId());
+  EXPECT_THAT(daemon.Take(), IsEmpty());
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kIdle);
+}
+
+TEST(CoordinatorHelloTest, ADecisionBeforeTheRestartIsCompleted) {
+  CoordinatorHarness daemon(2);
+  const PlanId base = Plan(1, 3);
+  RankHello prepared = CoordinatorHarness::MakeHello(0, base);
+  prepared.held = kDecided;
+  daemon.Hello(prepared);
+  EXPECT_THAT(daemon.Take(), ElementsAre("commit 0"));
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kCommitting);
+  daemon.Hello(CoordinatorHarness::MakeHello(1, base));
+  EXPECT_THAT(daemon.Take(), ElementsAre("prepare 1"));
+  daemon.Prepared(1);
+  EXPECT_THAT(daemon.Take(), ElementsAre("commit 1"));
+  daemon.Held(0);
+  daemon.Held(1);
+  daemon.Active(0, kDecided);
+  daemon.Active(1, kDecided);
+  EXPECT_THAT(daemon.Take(), ElementsAre("retire 0", "retire 1"));
+  daemon.Retired(0);
+  daemon.Retired(1);
+  EXPECT_THAT(daemon.Take(), ElementsAre("finished done"));
+}
+
+TEST(CoordinatorHelloTest, APlanThatARestartAbortedIsTakenFromTheRanks) {
+  CoordinatorHarness daemon(1);
+  RankHello hello = CoordinatorHarness::MakeHello(0);
+  hello.held = Plan(1, 5);
+  daemon.Hello(hello);
+  EXPECT_EQ(daemon.Take().front(), "abort 0");
+  EXPECT_EQ(daemon.state(0), RankState::kSynced);
+}
+
+TEST(CoordinatorHelloTest, ARankThatLostItsSessionWhileLoadingIsToldOfTheAbort) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kPreparing);
+  daemon.Disconnect(1);
+  daemon.Refuse(0, NackCode::kNoMemory);
+  daemon.AbortStored();
+  daemon.Take();
+  daemon.Hello(CoordinatorHarness::MakeHello(1));
+  EXPECT_THAT(daemon.Take(), ElementsAre("abort 1"));
+  EXPECT_EQ(daemon.message[1].plan, kPlan);
+  RankHello restarted = CoordinatorHarness::MakeHello(1);
+  restarted.incarnation = 999;
+  daemon.Hello(restarted);
+  for (const std::string& text : daemon.Take()) EXPECT_NE(text, "abort 1");
+}
+
+TEST(CoordinatorHelloTest, ARankThatReturnsDuringTheAbortIsToldWhenItIsStored) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kAborting);
+  daemon.Disconnect(1);
+  RankHello hello = CoordinatorHarness::MakeHello(1);
+  hello.held = kPlan;
+  daemon.Hello(hello);
+  EXPECT_THAT(daemon.Take(), IsEmpty());
+  daemon.AbortStored();
+  EXPECT_THAT(daemon.Take(), ElementsAre("abort 0", "abort 1", "finished aborted: by hand"));
+}
+
+// How a rank can be ahead of the store, and what its detail must name.
+struct AheadCase {
+  const char* name;
+  RankHello hello;
+  const char* detail;
+};
+
+std::vector<AheadCase> AheadCases() {
+  RankHello term = CoordinatorHarness::MakeHello(0);
+  term.highest_term_seen = kTerm + 7;
+  RankHello later = CoordinatorHarness::MakeHello(0, Plan(kTerm, 9));
+  RankHello committed = CoordinatorHarness::MakeHello(0);
+  committed.held = Plan(kTerm, 8);
+  committed.held_is_committed = true;
+  RankHello same_content = CoordinatorHarness::MakeHello(0, Plan(1, 3));
+  same_content.held = PlanId{{1, 9}, kDecided.digest};
+  same_content.held_is_committed = true;
+  return {{"seen a later term", term, "has seen term 9, this daemon has term 2"},
+          {"runs a later plan", later, "active is 2.9"},
+          {"committed to an unknown plan", committed, "committed plan 2.8"},
+          {"committed to an unknown version", same_content, "committed plan 1.9"}};
+}
+
+TEST(CoordinatorHelloTest, SendsNothingToARankAheadOfItsStoreAndNamesIt) {
+  for (const AheadCase& test : AheadCases()) {
+    CoordinatorHarness daemon(1);
+    daemon.Hello(test.hello);
+    daemon.Advance(absl::Hours(1));
+    EXPECT_THAT(daemon.Take(), IsEmpty()) << test.name;
+    EXPECT_EQ(daemon.state(0), RankState::kStale) << test.name;
+    EXPECT_THAT(daemon.detail(0), HasSubstr("runs ahead of this store")) << test.name;
+    EXPECT_THAT(daemon.detail(0), HasSubstr(test.detail)) << test.name;
+    EXPECT_THAT(daemon.coordinator.waiting_for(), HasSubstr("runs ahead")) << test.name;
+    const absl::Status status = daemon.Propose();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << test.name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("rank 0 runs ahead")) << test.name;
+  }
+}
+
+TEST(CoordinatorHelloTest, ARankAheadEndsThePreparation) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kPreparing);
+  RankHello hello = CoordinatorHarness::MakeHello(0);
+  hello.highest_term_seen = kTerm + 1;
+  daemon.Hello(hello);
+  EXPECT_THAT(daemon.Take(), ElementsAre("abort in store"));
+  EXPECT_THAT(daemon.last.reason, HasSubstr("rank 0 runs ahead of this store"));
+}
+
+TEST(CoordinatorHelloTest, AHeartbeatWithALaterPlanShowsARankAhead) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kIdle);
+  daemon.Active(0, Plan(kTerm, 9));
+  EXPECT_EQ(daemon.state(0), RankState::kStale);
+  EXPECT_THAT(daemon.detail(0), HasSubstr("active is 2.9"));
+  EXPECT_THAT(daemon.Take(), IsEmpty());
+}
+
+TEST(CoordinatorHelloTest, ARankThatRefusesAnAbortIsAhead) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kAborting);
+  daemon.AbortStored();
+  daemon.Take();
+  daemon.Refuse(0, NackCode::kBusy, "held");
+  EXPECT_EQ(daemon.state(0), RankState::kStale);
+  EXPECT_THAT(daemon.detail(0), HasSubstr("refuses to abort: BUSY: held"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(daemon.Propose()));
+}
+
+TEST(CoordinatorHelloTest, ANewSessionForgetsThatARankWasAhead) {
+  CoordinatorHarness daemon(1);
+  RankHello hello = CoordinatorHarness::MakeHello(0);
+  hello.highest_term_seen = kTerm + 1;
+  daemon.Hello(hello);
+  daemon.Hello(CoordinatorHarness::MakeHello(0));
+  EXPECT_EQ(daemon.state(0), RankState::kSynced);
+  EXPECT_EQ(daemon.detail(0), "");
+}
+
+TEST(CoordinatorHelloTest, TheEndOfAnOlderIncarnationIsIgnored) {
+  CoordinatorHarness daemon(1);
+  daemon.Hello(CoordinatorHarness::MakeHello(0));
+  RankHello restarted = CoordinatorHarness::MakeHello(0);
+  restarted.incarnation = 999;
+  daemon.Hello(restarted);
+  daemon.Disconnect(0, 100);
+  EXPECT_EQ(daemon.state(0), RankState::kSynced);
+  daemon.Disconnect(0, 999);
+  EXPECT_EQ(daemon.state(0), RankState::kGone);
+  EXPECT_EQ(daemon.coordinator.waiting_for(), "rank 0 missing");
+}
+
+TEST(CoordinatorHelloTest, MessagesOfAGoneRankAreIgnored) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kPreparing);
+  daemon.Disconnect(0);
+  daemon.Prepared(0);
+  daemon.Active(0, Plan(kTerm, 9));
+  daemon.Refuse(0, NackCode::kNoMemory);
+  EXPECT_THAT(daemon.Take(), IsEmpty());
+  EXPECT_EQ(daemon.state(0), RankState::kGone);
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kPreparing);
+}
+
+TEST(CoordinatorHelloTest, ARankFarBehindWaitsForADecisionThatIsBeingStored) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kDeciding);
+  RankHello hello = CoordinatorHarness::MakeHello(1, InitialPlanId());
+  hello.incarnation = 999;
+  daemon.Hello(hello);
+  EXPECT_THAT(daemon.Take(), IsEmpty());
+  daemon.DecisionStored();
+  EXPECT_THAT(daemon.Take(), ElementsAre("commit 0", "prepare 1"));
+  EXPECT_EQ(daemon.message[1].plan, kPlan);
+}
+
+}  // namespace
+}  // namespace ballast
