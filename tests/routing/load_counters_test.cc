@@ -1,0 +1,209 @@
+#include "core/routing/load_counters.h"
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace ballast {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+
+constexpr std::uint64_t kNone = ~std::uint64_t{0};
+
+PlanId Plan(std::uint64_t sequence) {
+  PlanId id;
+  id.version = {1, sequence};
+  id.digest.fill(static_cast<std::uint8_t>(sequence));
+  return id;
+}
+
+static_assert(noexcept(std::declval<LoadCounters&>().Add({}, 0, 0)));
+static_assert(noexcept(std::declval<LoadCounters&>().EndStep(0)));
+static_assert(noexcept(std::declval<LoadCounters&>().Activate({}, 0)));
+
+TEST(LoadCountersTest, CountsPerLayerAndLocalSlot) {
+  LoadCounters counters(2, 3);
+  counters.Add(LayerId(0), 2, 5);
+  counters.Add(LayerId(1), 0, 7);
+  counters.Add(LayerId(1), 0, 1);
+  EXPECT_THAT(counters.Current().counts, ElementsAre(0, 0, 5, 8, 0, 0));
+}
+
+TEST(LoadCountersTest, CountsWithoutAPlanBeforeTheFirstActivation) {
+  LoadCounters counters(1, 1);
+  const LoadCounters::Snapshot snapshot = counters.Current();
+  EXPECT_EQ(snapshot.plan, PlanId{});
+  EXPECT_EQ(snapshot.step_first, 0u);
+  EXPECT_EQ(snapshot.step_last, kNone);
+}
+
+TEST(LoadCountersTest, ReportsTheStepsOfThePlan) {
+  LoadCounters counters(1, 1);
+  counters.Activate(Plan(4), 100);
+  EXPECT_EQ(counters.Current().plan, Plan(4));
+  EXPECT_EQ(counters.Current().step_first, 100u);
+  EXPECT_EQ(counters.Current().step_last, 99u);
+  counters.EndStep(100);
+  counters.EndStep(101);
+  EXPECT_EQ(counters.Current().step_first, 100u);
+  EXPECT_EQ(counters.Current().step_last, 101u);
+}
+
+TEST(LoadCountersTest, ActivationBeginsAtZeroAndKeepsTheOldCounts) {
+  LoadCounters counters(1, 2);
+  counters.Activate(Plan(1), 0);
+  counters.Add(LayerId(0), 1, 9);
+  counters.EndStep(0);
+  counters.Activate(Plan(2), 1);
+  counters.Add(LayerId(0), 0, 4);
+  EXPECT_THAT(counters.Current().counts, ElementsAre(4, 0));
+
+  LoadCounters::Snapshot previous;
+  ASSERT_TRUE(counters.TakePrevious(&previous));
+  EXPECT_EQ(previous.plan, Plan(1));
+  EXPECT_EQ(previous.step_first, 0u);
+  EXPECT_EQ(previous.step_last, 0u);
+  EXPECT_THAT(previous.counts, ElementsAre(0, 9));
+}
+
+TEST(LoadCountersTest, PreviousPlanIsTakenOnce) {
+  LoadCounters counters(1, 1);
+  LoadCounters::Snapshot previous;
+  EXPECT_FALSE(counters.TakePrevious(&previous));
+  counters.Activate(Plan(1), 0);
+  counters.Activate(Plan(2), 3);
+  EXPECT_TRUE(counters.TakePrevious(&previous));
+  EXPECT_FALSE(counters.TakePrevious(&previous));
+  counters.Activate(Plan(3), 5);
+  ASSERT_TRUE(counters.TakePrevious(&previous));
+  EXPECT_EQ(previous.plan, Plan(2));
+}
+
+TEST(LoadCountersTest, WhatPrecedesTheFirstActivationIsAPlanIfAStepEnded) {
+  LoadCounters::Snapshot previous;
+  LoadCounters fresh(1, 1);
+  fresh.Activate(Plan(1), 0);
+  EXPECT_FALSE(fresh.TakePrevious(&previous));
+
+  LoadCounters used(1, 1);
+  used.Add(LayerId(0), 0, 6);
+  used.EndStep(0);
+  used.Activate(Plan(1), 1);
+  ASSERT_TRUE(used.TakePrevious(&previous));
+  EXPECT_EQ(previous.plan, PlanId{});
+  EXPECT_THAT(previous.counts, ElementsAre(6));
+}
+
+TEST(LoadCountersTest, ASecondActivationLosesTheBankThatNobodyTook) {
+  LoadCounters counters(1, 1);
+  for (std::uint64_t plan = 1; plan <= 3; ++plan) counters.Activate(Plan(plan), plan);
+  LoadCounters::Snapshot previous;
+  ASSERT_TRUE(counters.TakePrevious(&previous));
+  EXPECT_EQ(previous.plan, Plan(2));
+}
+
+// The engine adds one pick to every count in every step, and turns the bank every few
+// steps; plan p begins at step p * kStepsPerPlan.
+class Engine {
+ public:
+  static constexpr int kLayers = 4;
+  static constexpr int kSlots = 3;
+  static constexpr std::uint64_t kPlans = 50000;
+  static constexpr std::uint64_t kStepsPerPlan = 5;
+
+  void Run() {
+    for (std::uint64_t plan = 1; plan <= kPlans; ++plan) {
+      counters_.Activate(Plan(plan), plan * kStepsPerPlan);
+      for (std::uint64_t k = 0; k < kStepsPerPlan; ++k) Step(plan * kStepsPerPlan + k);
+    }
+    done_.store(true);
+  }
+
+  bool done() const { return done_.load(); }
+  LoadCounters& counters() { return counters_; }
+
+  // Every count holds all steps that ended, and at most the step under way.
+  static void Check(const LoadCounters::Snapshot& snapshot) {
+    const std::uint64_t sequence = snapshot.plan.version.sequence;
+    ASSERT_EQ(snapshot.plan, sequence == 0 ? PlanId{} : Plan(sequence));
+    ASSERT_EQ(snapshot.step_first, sequence * kStepsPerPlan);
+    const std::uint64_t ended = snapshot.step_last + 1 - snapshot.step_first;
+    ASSERT_LE(ended, kStepsPerPlan);
+    for (std::uint64_t count : snapshot.counts) {
+      ASSERT_GE(count, ended);
+      ASSERT_LE(count, kStepsPerPlan);
+    }
+  }
+
+ private:
+  void Step(std::uint64_t step) {
+    for (int layer = 0; layer < kLayers; ++layer) {
+      for (int slot = 0; slot < kSlots; ++slot) counters_.Add(LayerId(layer), slot, 1);
+    }
+    counters_.EndStep(step);
+  }
+
+  LoadCounters counters_{kLayers, kSlots};
+  std::atomic<bool> done_{false};
+};
+
+TEST(LoadCountersTest, ReadersSeeWholeBanksThatNeverGoBack) {
+  Engine engine;
+  const auto read = [&engine] {
+    LoadCounters::Snapshot last = engine.counters().Current();
+    while (!engine.done()) {
+      const LoadCounters::Snapshot next = engine.counters().Current();
+      Engine::Check(next);
+      ASSERT_GE(next.plan, last.plan);
+      if (next.plan == last.plan) {
+        ASSERT_GE(next.step_last + 1, last.step_last + 1);
+        for (std::size_t i = 0; i < next.counts.size(); ++i) {
+          ASSERT_GE(next.counts[i], last.counts[i]);
+        }
+      }
+      last = next;
+    }
+  };
+  std::thread first(read);
+  std::thread second(read);
+  engine.Run();
+  first.join();
+  second.join();
+  const LoadCounters::Snapshot end = engine.counters().Current();
+  EXPECT_EQ(end.plan, Plan(Engine::kPlans));
+  EXPECT_THAT(end.counts, Each(Engine::kStepsPerPlan));
+}
+
+TEST(LoadCountersTest, PreviousBanksAreWholeAndTakenByOneReader) {
+  Engine engine;
+  std::vector<std::atomic<int>> times_taken(Engine::kPlans + 1);
+  const auto take = [&engine, &times_taken] {
+    LoadCounters::Snapshot snapshot;
+    bool last_round = false;
+    while (!last_round) {
+      last_round = engine.done();
+      if (!engine.counters().TakePrevious(&snapshot)) continue;
+      ASSERT_THAT(snapshot.counts, Each(Engine::kStepsPerPlan));
+      Engine::Check(snapshot);
+      ++times_taken[snapshot.plan.version.sequence];
+    }
+  };
+  std::thread first(take);
+  std::thread second(take);
+  engine.Run();
+  first.join();
+  second.join();
+  for (const std::atomic<int>& times : times_taken) EXPECT_LE(times.load(), 1);
+  EXPECT_EQ(times_taken[Engine::kPlans - 1].load(), 1);
+}
+
+}  // namespace
+}  // namespace ballast
