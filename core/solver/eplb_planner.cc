@@ -279,6 +279,7 @@ absl::StatusOr<PlanResult> EplbPlanner::Plan(const PlanRequest& request) const {
   plan.num_slots = topology.num_slots();
   plan.share = EqualShares(layout, plan.num_slots, request.shape.num_experts);
   plan.expert_in_slot = std::move(layout.expert_in_slot);
+  result.replica_index = std::move(layout.replica_index);
   if (request.current != nullptr) {
     const RelabelScope scope =
         layout.hierarchical ? RelabelScope::kWholeRows : RelabelScope::kAllRanks;
@@ -287,6 +288,7 @@ absl::StatusOr<PlanResult> EplbPlanner::Plan(const PlanRequest& request) const {
     // The odd units of a share go by slot number; with the slots renumbered, an
     // unchanged placement would otherwise not have the digest of the current one.
     SetEqualShares(request.shape, plan);
+    result.replica_index.clear();
   }
   return result;
 }

@@ -1,6 +1,7 @@
 #ifndef BALLAST_CORE_SOLVER_PLANNER_H_
 #define BALLAST_CORE_SOLVER_PLANNER_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,9 @@ struct PlanResult {
   std::string policy;        // The branch taken: "hierarchical" or "global".
   std::string fallback;      // Why not the branch asked for; empty if none.
   bool reproducible = true;  // False only if a time fuse cut the search.
+  // [num_layers * num_slots]: which replica of its expert a slot holds, from 0. Empty:
+  // replicas count by slot number. Only the order of log2phy depends on it.
+  std::vector<std::int32_t> replica_index;
 };
 
 // Turns a load estimate into a placement. Plan() is a pure function of the
