@@ -50,7 +50,7 @@ Violations CheckScript(const SourceFile& file);
 // name one.
 Violations CheckLinks(const std::vector<SourceFile>& tree);
 
-// Each .cc file is named in the CMakeLists.txt of its folder: else nobody builds it.
+// Each .cc file is named in the CMake files of its folder: else nobody builds it.
 Violations CheckBuilt(const std::vector<SourceFile>& tree);
 
 }  // namespace ballast::lint

@@ -245,6 +245,7 @@ TEST(BuiltTest, FindsSourcesThatNobodyBuilds) {
   const SourceFile list{"core/CMakeLists.txt", "ballast_library(SRCS a.cc long_b.cc)"};
   EXPECT_THAT(CheckBuilt({list, {"core/a.cc", ""}}), IsEmpty());
   EXPECT_THAT(CheckBuilt({list, {"core/b.cc", ""}}), SizeIs(1));
+  EXPECT_THAT(CheckBuilt({list, {"core/b.cc", ""}, {"core/b.cmake", "b.cc"}}), IsEmpty());
   EXPECT_THAT(CheckBuilt({list, {"core/x/a.cc", ""}}), SizeIs(1));
 }
 

@@ -126,9 +126,11 @@ Violations CheckLinks(const std::vector<SourceFile>& tree) {
 }
 
 Violations CheckBuilt(const std::vector<SourceFile>& tree) {
-  std::map<std::string, const std::string*> lists;
+  std::map<std::string, std::string> lists;
   for (const SourceFile& file : tree) {
-    if (file.path.ends_with("/CMakeLists.txt")) lists[FolderOf(file.path)] = &file.text;
+    if (file.path.ends_with("/CMakeLists.txt") || file.path.ends_with(".cmake")) {
+      lists[FolderOf(file.path)] += file.text;
+    }
   }
   Violations violations;
   for (const SourceFile& file : tree) {
@@ -136,8 +138,8 @@ Violations CheckBuilt(const std::vector<SourceFile>& tree) {
     const std::string folder = FolderOf(file.path);
     const auto list = lists.find(folder);
     const std::string name = file.path.substr(folder.size() + 1);
-    if (list == lists.end() || FindToken(*list->second, name) == std::string_view::npos) {
-      violations.push_back({file.path, 0, "not named in the CMakeLists.txt of its folder"});
+    if (list == lists.end() || FindToken(list->second, name) == std::string_view::npos) {
+      violations.push_back({file.path, 0, "not named in the CMake files of its folder"});
     }
   }
   return violations;
