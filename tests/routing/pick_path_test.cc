@@ -1,9 +1,8 @@
 // Goal: nothing on the pick path allocates. Method: this binary's operator new counts.
 
-#include <atomic>
 #include <cstddef>
-#include <cstdlib>
-#include <new>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -12,20 +11,8 @@
 #include "core/routing/placement_table.h"
 #include "core/routing/replica_router.h"
 #include "gtest/gtest.h"
+#include "tests/routing/counting_new.h"
 #include "tests/routing/routing_instance.h"
-
-namespace {
-std::atomic<long> num_allocations{0};
-}  // namespace
-
-void* operator new(std::size_t size) {
-  num_allocations.fetch_add(1, std::memory_order_relaxed);
-  void* const memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace ballast {
 namespace {
@@ -42,9 +29,9 @@ RoutingInstance Instance(Random& random) {
 }
 
 TEST(PickPathTest, TheCounterOfThisTestCounts) {
-  const long before = num_allocations.load();
+  const long before = NumAllocations();
   const std::vector<int> allocates(100);
-  EXPECT_EQ(num_allocations.load(), before + 1) << allocates.size();
+  EXPECT_EQ(NumAllocations(), before + 1) << allocates.size();
 }
 
 TEST(PickPathTest, StepsAfterTheFirstDoNotAllocate) {
@@ -59,7 +46,7 @@ TEST(PickPathTest, StepsAfterTheFirstDoNotAllocate) {
   std::vector<ExpertId> experts = draw.Batch(4096, random);
   std::vector<SlotId> slots(experts.size());
 
-  const long before = num_allocations.load();
+  const long before = NumAllocations();
   for (std::uint64_t step = 0; step < 20; ++step) {
     router.BeginStep();
     for (int layer = 0; layer < kLayers; ++layer) {
@@ -71,7 +58,7 @@ TEST(PickPathTest, StepsAfterTheFirstDoNotAllocate) {
     counters.EndStep(step);
     if (step % 7 == 0) counters.Activate(PlanId{}, step + 1);
   }
-  EXPECT_EQ(num_allocations.load(), before);
+  EXPECT_EQ(NumAllocations(), before);
 }
 
 TEST(PickPathTest, PicksDoNotAllocateRightAfterAnInstall) {
@@ -85,9 +72,9 @@ TEST(PickPathTest, PicksDoNotAllocateRightAfterAnInstall) {
     const ExpertDraw draw(instance.num_experts, 0.8, random);
     const std::vector<ExpertId> experts = draw.Batch(4096, random);
     std::vector<SlotId> slots(experts.size());
-    const long before = num_allocations.load();
+    const long before = NumAllocations();
     router.PickBatch(LayerId(install), experts, slots);
-    EXPECT_EQ(num_allocations.load(), before);
+    EXPECT_EQ(NumAllocations(), before);
   }
 }
 
