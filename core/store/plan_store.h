@@ -26,12 +26,12 @@ const char* PlanStateName(PlanState state);  // "preparing", "decided", "aborted
 struct PlanRecord {
   std::string ep_group;
   ModelShape shape;
-  PlanId id;            // id.version set by Propose(); id.digest must match the plan.
-  PlanId base;          // The decided plan it replaces; {0, 0} with the initial plan's digest at first.
+  PlanId id;    // id.version set by Propose(); id.digest must match the plan.
+  PlanId base;  // The decided plan it replaces; {0, 0} with the initial plan's digest at first.
   PlanState state = PlanState::kPreparing;
-  PlacementPlan plan;   // plan.version == id.version
-  std::string planner;  // Name of the planner that made it.
-  std::string reason;   // Why it was made, or why it was aborted; for people.
+  PlacementPlan plan;           // plan.version == id.version
+  std::string planner;          // Name of the planner that made it.
+  std::string reason;           // Why it was made, or why it was aborted; for people.
   double imbalance_before = 1;  // Mean imbalance ratio on the estimate, base plan.
   double imbalance_after = 1;   // The same for this plan.
   int moved_slots = 0;
@@ -39,11 +39,19 @@ struct PlanRecord {
   absl::Time decided;   // InfinitePast until decided.
 };
 
+// InvalidArgument, naming the value, if `record` can not be stored: no group, a shape
+// that CheckShape() refuses, a plan of another size, an expert out of the shape, or an
+// id.digest that is not the plan's. Every store calls it in Propose(). The fleet is not
+// known here: the owner of the topology calls CheckPlan().
+absl::Status CheckProposal(const PlanRecord& record);
+
 // The durable, linear history of the plans of all EP groups of one daemon. What a
 // call accepted survives a crash; nothing is pushed before it is accepted.
 //
 // Implementations: InMemoryPlanStore here, SqlitePlanStore in daemon/store. All
 // pass tests/contract/plan_store_contract_test.cc.
+//
+// Sequences of a group are never used twice, not even after Prune().
 //
 // Thread-safe. Calls may block on IO; do not call from a gRPC thread. Unavailable
 // from a writing call: the outcome is unknown, read before you try again.
@@ -59,7 +67,7 @@ class PlanStore {
   // and returns the version; record.id.version and plan.version are ignored.
   // FailedPrecondition: `term` is not the store's. Aborted: record.base is not the
   // group's newest decided plan (any base while none is decided), or another plan is preparing.
-  // InvalidArgument: record.id.digest is not the digest of the plan.
+  // InvalidArgument: CheckProposal() refuses the record.
   // ResourceExhausted: disk full.
   virtual absl::StatusOr<PlanVersion> Propose(const PlanRecord& record, std::uint64_t term) = 0;
 
@@ -80,14 +88,16 @@ class PlanStore {
   // Plans in kPreparing, oldest first (at most one unless a crash intervened).
   virtual absl::StatusOr<std::vector<PlanRecord>> Preparing(absl::string_view ep_group) const = 0;
 
-  // NotFound, DataLoss as above.
+  // NotFound: no such plan. DataLoss as above.
   virtual absl::StatusOr<PlanRecord> Get(absl::string_view ep_group, PlanVersion version) const = 0;
 
-  // Up to `limit` newest records of any state, newest first, with empty plans.
+  // Up to `limit` >= 0 newest records of any state, newest first, with empty plans (only
+  // the version). Empty for a group the store does not know. DataLoss as above.
   virtual absl::StatusOr<std::vector<PlanRecord>> History(absl::string_view ep_group,
                                                           int limit) const = 0;
 
-  // Removes all but the `keep` newest records of a group and its newest decided one.
+  // Removes all but the `keep` newest records of a group, its newest decided one, and
+  // any that is preparing. FailedPrecondition: other term. InvalidArgument: keep < 0.
   virtual absl::Status Prune(absl::string_view ep_group, int keep, std::uint64_t term) = 0;
 };
 

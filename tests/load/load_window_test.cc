@@ -147,6 +147,32 @@ TEST_F(LoadWindowTest, CountsALastReportOfTheOldPlanThatANewPlanOvertook) {
             ReportOutcome::kDuplicate);
 }
 
+TEST_F(LoadWindowTest, AnOvertakenReportDoesNotMoveTheSteps) {
+  const PlanId next = OtherPlan(1);
+  window_->AddPlan(next, ReversedPlan(shape_, topology_));
+  for (int rank = 0; rank < 2; ++rank) {
+    Add(ReportBuilder(initial_).Rank(rank).Steps(1, 3).Counts({0, 0}).Build());
+    Add(ReportBuilder(next).Rank(rank).Sequence(3).Steps(6, 7).Counts({0, 0}).Build());
+    Add(ReportBuilder(initial_).Rank(rank).Sequence(2).Steps(1, 5).Counts({0, 0}).Build());
+  }
+  EXPECT_EQ(window_->MinLastStep(), 7);
+  Add(ReportBuilder(next).Rank(0).Sequence(4).Steps(6, 9).Counts({0, 0}).Build());
+  Add(ReportBuilder(next).Rank(1).Sequence(4).Steps(6, 9).Counts({0, 0}).Build());
+  EXPECT_EQ(window_->MinLastStep(), 9);
+}
+
+TEST_F(LoadWindowTest, APlanBetweenTwoThatWereSeenBeganAtZeroToo) {
+  const PlanId middle = OtherPlan(1);
+  const PlanId last = OtherPlan(2);
+  window_->AddPlan(middle, ReversedPlan(shape_, topology_));
+  window_->AddPlan(last, ReversedPlan(shape_, topology_));
+  Add(ReportBuilder(last).Sequence(9).Counts({100, 100}).Build());    // Baseline.
+  Add(ReportBuilder(initial_).Sequence(5).Counts({50, 50}).Build());  // Overtaken baseline.
+  EXPECT_EQ(Add(ReportBuilder(middle).Sequence(8).Counts({1, 2}).Build()),
+            ReportOutcome::kAccepted);
+  EXPECT_EQ(window_->total_picks(), 3);
+}
+
 TEST_F(LoadWindowTest, CountsADuplicateOnce) {
   const LoadReport report = ReportBuilder(initial_).Counts({1, 2}).Build();
   EXPECT_EQ(Add(report), ReportOutcome::kAccepted);

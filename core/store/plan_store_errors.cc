@@ -1,0 +1,53 @@
+#include "core/store/plan_store_errors.h"
+
+#include "absl/strings/str_cat.h"
+#include "core/base/fingerprint.h"
+
+namespace ballast {
+
+std::string PlanPlace(absl::string_view ep_group, PlanVersion version) {
+  return absl::StrCat("EP group ", ep_group, ", plan ", version.term, ".", version.sequence);
+}
+
+absl::Status CheckStoreTerm(std::uint64_t term, std::uint64_t store_term) {
+  if (term == store_term) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("term ", term, " is not the store's, ", store_term));
+}
+
+absl::Status CheckStoreBase(absl::string_view ep_group, const PlanId& base,
+                            const std::optional<PlanId>& decided,
+                            const std::optional<PlanVersion>& preparing) {
+  if (preparing.has_value()) {
+    return absl::AbortedError(absl::StrCat(PlanPlace(ep_group, *preparing), " is preparing"));
+  }
+  if (decided.has_value() && base != *decided) {
+    return absl::AbortedError(absl::StrCat("EP group ", ep_group, ": base ", PlanIdText(base),
+                                           " is not the newest decided plan, ",
+                                           PlanIdText(*decided)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NoSuchPlan(absl::string_view ep_group, PlanVersion version) {
+  return absl::NotFoundError(absl::StrCat(PlanPlace(ep_group, version), " is not in the store"));
+}
+
+absl::Status NoDecidedPlan(absl::string_view ep_group) {
+  return absl::NotFoundError(absl::StrCat("EP group ", ep_group, " has no decided plan"));
+}
+
+absl::Status PlanIsAborted(absl::string_view ep_group, PlanVersion version) {
+  return absl::FailedPreconditionError(absl::StrCat(PlanPlace(ep_group, version), " is aborted"));
+}
+
+absl::Status PlanIsDecided(absl::string_view ep_group, PlanVersion version) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(PlanPlace(ep_group, version), " is decided, and that for ever"));
+}
+
+absl::Status BadKeep(int keep) {
+  return absl::InvalidArgumentError(absl::StrCat("keep ", keep, " is below 0"));
+}
+
+}  // namespace ballast

@@ -1,0 +1,36 @@
+#ifndef BALLAST_CORE_STORE_PLAN_STORE_ERRORS_H_
+#define BALLAST_CORE_STORE_PLAN_STORE_ERRORS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "core/base/ids.h"
+
+namespace ballast {
+
+// The refusals that all stores share, so that they read alike whatever the store.
+
+// `group plan 7.42`, as every message names a plan.
+std::string PlanPlace(absl::string_view ep_group, PlanVersion version);
+
+// FailedPrecondition unless `term` is the store's.
+absl::Status CheckStoreTerm(std::uint64_t term, std::uint64_t store_term);
+
+// Aborted unless the history can go on with a plan on `base`: no plan is preparing and
+// `base` is the newest decided plan, if there is one.
+absl::Status CheckStoreBase(absl::string_view ep_group, const PlanId& base,
+                            const std::optional<PlanId>& decided,
+                            const std::optional<PlanVersion>& preparing);
+
+absl::Status NoSuchPlan(absl::string_view ep_group, PlanVersion version);
+absl::Status NoDecidedPlan(absl::string_view ep_group);
+absl::Status PlanIsAborted(absl::string_view ep_group, PlanVersion version);
+absl::Status PlanIsDecided(absl::string_view ep_group, PlanVersion version);
+absl::Status BadKeep(int keep);
+
+}  // namespace ballast
+
+#endif  // BALLAST_CORE_STORE_PLAN_STORE_ERRORS_H_

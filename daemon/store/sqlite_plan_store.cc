@@ -1,0 +1,313 @@
+#include "daemon/store/sqlite_plan_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/store/plan_store_errors.h"
+#include "daemon/store/plan_row.h"
+
+namespace ballast {
+namespace {
+
+// FailedPrecondition unless the file is empty or ours; true if it is empty.
+absl::StatusOr<bool> CheckIdentity(const SqliteDatabase& db, const std::string& path) {
+  BALLAST_ASSIGN_OR_RETURN(const std::int64_t application, db.QueryInt("PRAGMA application_id"));
+  BALLAST_ASSIGN_OR_RETURN(const std::int64_t schema, db.QueryInt("PRAGMA user_version"));
+  BALLAST_ASSIGN_OR_RETURN(const std::int64_t objects,
+                           db.QueryInt("SELECT count(*) FROM sqlite_schema"));
+  if (application == 0 && schema == 0 && objects == 0) return true;
+  if (application != SqlitePlanStore::kApplicationId) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": not a plan store: application id ",
+                                                      absl::Hex(application), ", not ",
+                                                      absl::Hex(SqlitePlanStore::kApplicationId)));
+  }
+  if (schema != SqlitePlanStore::kSchemaVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": schema version ", schema, ", this program knows ", SqlitePlanStore::kSchemaVersion,
+        schema > SqlitePlanStore::kSchemaVersion ? "; a newer program made it" : ""));
+  }
+  return false;
+}
+
+absl::Status CreateSchema(const SqliteDatabase& db) {
+  BALLAST_RETURN_IF_ERROR(db.Execute(kCreatePlanTable));
+  BALLAST_RETURN_IF_ERROR(
+      db.Execute("CREATE TABLE ep_group (name TEXT PRIMARY KEY NOT NULL,"
+                 "  last_sequence INTEGER NOT NULL, decided_sequence INTEGER NOT NULL)"));
+  BALLAST_RETURN_IF_ERROR(
+      db.Execute("CREATE TABLE store_term (id INTEGER PRIMARY KEY CHECK (id = 1),"
+                 "  term INTEGER NOT NULL)"));
+  BALLAST_RETURN_IF_ERROR(db.Execute("INSERT INTO store_term VALUES (1, 0)"));
+  BALLAST_RETURN_IF_ERROR(db.Execute(
+      absl::StrCat("PRAGMA application_id = ", SqlitePlanStore::kApplicationId).c_str()));
+  return db.Execute(
+      absl::StrCat("PRAGMA user_version = ", SqlitePlanStore::kSchemaVersion).c_str());
+}
+
+absl::Status SetDurable(const SqliteDatabase& db, const std::string& path) {
+  BALLAST_ASSIGN_OR_RETURN(const std::string mode, db.QueryText("PRAGMA journal_mode = WAL"));
+  if (mode != "wal") {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": journal mode ", mode, "; the file system can not do WAL"));
+  }
+  return db.Execute("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqlitePlanStore>> SqlitePlanStore::Open(
+    const std::string& path, absl::Duration busy_timeout) {
+  BALLAST_ASSIGN_OR_RETURN(SqliteDatabase db, SqliteDatabase::Open(path, busy_timeout));
+  BALLAST_RETURN_IF_ERROR(CheckIdentity(db, path).status());
+  BALLAST_RETURN_IF_ERROR(SetDurable(db, path));
+  {
+    // Looked at again under the write lock: two daemons may have found one empty file.
+    BALLAST_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::BeginWrite(db));
+    BALLAST_ASSIGN_OR_RETURN(const bool empty, CheckIdentity(db, path));
+    if (empty) {
+      BALLAST_RETURN_IF_ERROR(CreateSchema(db));
+      BALLAST_RETURN_IF_ERROR(transaction.Commit());
+    }
+  }
+  return absl::WrapUnique(new SqlitePlanStore(std::move(db)));
+}
+
+absl::Status SqlitePlanStore::Write(absl::FunctionRef<absl::Status()> body) {
+  absl::MutexLock lock(&mutex_);
+  if (!write_fault_.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("an earlier write failed, open the store again: ", write_fault_.message()));
+  }
+  const absl::Status status = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::BeginWrite(db_));
+    BALLAST_RETURN_IF_ERROR(body());
+    return transaction.Commit();
+  }();
+  if (IsFailedWrite(status)) write_fault_ = status;
+  return status;
+}
+
+absl::StatusOr<SqliteStatement> SqlitePlanStore::Prepare(const char* sql) const {
+  return SqliteStatement::Prepare(db_.get(), sql);
+}
+
+absl::Status SqlitePlanStore::CheckTerm(std::uint64_t term) const {
+  BALLAST_ASSIGN_OR_RETURN(const std::int64_t stored, db_.QueryInt("SELECT term FROM store_term"));
+  return CheckStoreTerm(term, static_cast<std::uint64_t>(stored));
+}
+
+absl::StatusOr<std::optional<SqlitePlanStore::Head>> SqlitePlanStore::ReadHead(
+    absl::string_view ep_group) const {
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteStatement select,
+      Prepare("SELECT last_sequence, decided_sequence FROM ep_group WHERE name = ?"));
+  BALLAST_ASSIGN_OR_RETURN(const bool found, select.BindText(ep_group).Step());
+  if (!found) return std::nullopt;
+  return Head{.last_sequence = select.Unsigned(0), .decided_sequence = select.Unsigned(1)};
+}
+
+absl::Status SqlitePlanStore::WriteHead(absl::string_view ep_group, const Head& head) {
+  BALLAST_ASSIGN_OR_RETURN(SqliteStatement replace,
+                           Prepare("INSERT OR REPLACE INTO ep_group VALUES (?, ?, ?)"));
+  return replace.BindText(ep_group)
+      .BindUnsigned(head.last_sequence)
+      .BindUnsigned(head.decided_sequence)
+      .Run();
+}
+
+absl::StatusOr<std::optional<PlanRecord>> SqlitePlanStore::ReadDecided(
+    absl::string_view ep_group) const {
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteStatement select,
+      Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
+              " FROM plan WHERE ep_group = ? AND state = ? ORDER BY sequence DESC LIMIT 1"));
+  select.BindText(ep_group).Bind(static_cast<int>(PlanState::kDecided));
+  BALLAST_ASSIGN_OR_RETURN(const bool found, select.Step());
+  BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(ep_group));
+  const std::uint64_t expected = head.has_value() ? head->decided_sequence : 0;
+  const std::uint64_t newest = found ? select.Unsigned(1) : 0;
+  if (newest != expected) {
+    return absl::DataLossError(absl::StrCat("EP group ", ep_group, ": the newest decided plan is ",
+                                            expected, " by its head, ", newest, " by its rows"));
+  }
+  if (!found) return std::nullopt;
+  return ReadPlanRow(select, /*with_plan=*/true);
+}
+
+absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::ReadPreparing(
+    absl::string_view ep_group) const {
+  BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
+                           Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
+                                   " FROM plan WHERE ep_group = ? AND state = ?"
+                                   " ORDER BY sequence"));
+  select.BindText(ep_group).Bind(static_cast<int>(PlanState::kPreparing));
+  std::vector<PlanRecord> preparing;
+  while (true) {
+    BALLAST_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return preparing;
+    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlanRow(select, /*with_plan=*/true));
+    preparing.push_back(std::move(record));
+  }
+}
+
+absl::StatusOr<PlanRecord> SqlitePlanStore::ReadPlan(absl::string_view ep_group,
+                                                     PlanVersion version) const {
+  BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
+                           Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
+                                   " FROM plan WHERE ep_group = ? AND sequence = ?"));
+  BALLAST_ASSIGN_OR_RETURN(const bool found,
+                           select.BindText(ep_group).BindUnsigned(version.sequence).Step());
+  if (!found) return NoSuchPlan(ep_group, version);
+  BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlanRow(select, /*with_plan=*/true));
+  if (record.id.version != version) return NoSuchPlan(ep_group, version);
+  return record;
+}
+
+absl::Status SqlitePlanStore::Insert(const PlanRecord& record) {
+  BALLAST_ASSIGN_OR_RETURN(SqliteStatement insert, Prepare(kInsertPlanRow));
+  BindPlanRow(record, insert);
+  return insert.Run();
+}
+
+absl::Status SqlitePlanStore::UpdateState(const PlanRecord& record) {
+  BALLAST_ASSIGN_OR_RETURN(SqliteStatement update,
+                           Prepare("UPDATE plan SET state = ?, reason = ?, decided_ns = ?,"
+                                   " row_digest = ? WHERE ep_group = ? AND sequence = ?"));
+  const Digest digest = PlanRowDigest(record);
+  return update.Bind(static_cast<int>(record.state))
+      .BindText(record.reason)
+      .BindOptional(StoredTime(record.decided))
+      .BindBlob({reinterpret_cast<const char*>(digest.data()), digest.size()})
+      .BindText(record.ep_group)
+      .BindUnsigned(record.id.version.sequence)
+      .Run();
+}
+
+absl::StatusOr<std::uint64_t> SqlitePlanStore::BeginTerm() {
+  std::uint64_t term = 0;
+  const absl::Status status = Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(db_.Execute("UPDATE store_term SET term = term + 1"));
+    BALLAST_ASSIGN_OR_RETURN(const std::int64_t stored,
+                             db_.QueryInt("SELECT term FROM store_term"));
+    term = static_cast<std::uint64_t>(stored);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return term;
+}
+
+absl::StatusOr<PlanVersion> SqlitePlanStore::Propose(const PlanRecord& record, std::uint64_t term) {
+  BALLAST_RETURN_IF_ERROR(CheckProposal(record));
+  PlanRecord stored = record;
+  const absl::Status status = Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<PlanRecord> decided, ReadDecided(record.ep_group));
+    BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing,
+                             ReadPreparing(record.ep_group));
+    BALLAST_RETURN_IF_ERROR(CheckStoreBase(
+        record.ep_group, record.base,
+        decided.has_value() ? std::optional(decided->id) : std::nullopt,
+        preparing.empty() ? std::nullopt : std::optional(preparing.back().id.version)));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(record.ep_group));
+    Head next = head.value_or(Head());
+    ++next.last_sequence;
+    stored.id.version = {.term = term, .sequence = next.last_sequence};
+    stored.state = PlanState::kPreparing;
+    stored.decided = absl::InfinitePast();
+    BALLAST_RETURN_IF_ERROR(WriteHead(record.ep_group, next));
+    return Insert(stored);
+  });
+  if (!status.ok()) return status;
+  return stored.id.version;
+}
+
+absl::Status SqlitePlanStore::Decide(absl::string_view ep_group, PlanVersion version,
+                                     std::uint64_t term, absl::Time when) {
+  return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlan(ep_group, version));
+    if (record.state == PlanState::kAborted) return PlanIsAborted(ep_group, version);
+    if (record.state == PlanState::kDecided) return absl::OkStatus();
+    record.state = PlanState::kDecided;
+    record.decided = when;
+    BALLAST_RETURN_IF_ERROR(UpdateState(record));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(ep_group));
+    Head next = head.value_or(Head());
+    next.decided_sequence = version.sequence;
+    return WriteHead(ep_group, next);
+  });
+}
+
+absl::Status SqlitePlanStore::Abort(absl::string_view ep_group, PlanVersion version,
+                                    std::uint64_t term, absl::string_view reason) {
+  return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlan(ep_group, version));
+    if (record.state == PlanState::kDecided) return PlanIsDecided(ep_group, version);
+    if (record.state == PlanState::kAborted) return absl::OkStatus();
+    record.state = PlanState::kAborted;
+    record.reason = std::string(reason);
+    return UpdateState(record);
+  });
+}
+
+absl::StatusOr<PlanRecord> SqlitePlanStore::LatestDecided(absl::string_view ep_group) const {
+  absl::MutexLock lock(&mutex_);
+  BALLAST_ASSIGN_OR_RETURN(SqliteTransaction snapshot, SqliteTransaction::BeginRead(db_));
+  BALLAST_ASSIGN_OR_RETURN(std::optional<PlanRecord> decided, ReadDecided(ep_group));
+  if (!decided.has_value()) return NoDecidedPlan(ep_group);
+  return *std::move(decided);
+}
+
+absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::Preparing(
+    absl::string_view ep_group) const {
+  absl::MutexLock lock(&mutex_);
+  return ReadPreparing(ep_group);
+}
+
+absl::StatusOr<PlanRecord> SqlitePlanStore::Get(absl::string_view ep_group,
+                                                PlanVersion version) const {
+  absl::MutexLock lock(&mutex_);
+  return ReadPlan(ep_group, version);
+}
+
+absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::History(absl::string_view ep_group,
+                                                                 int limit) const {
+  absl::MutexLock lock(&mutex_);
+  BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
+                           Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS
+                                   " FROM plan WHERE ep_group = ? ORDER BY sequence DESC LIMIT ?"));
+  select.BindText(ep_group).Bind(std::max(limit, 0));
+  std::vector<PlanRecord> history;
+  while (true) {
+    BALLAST_ASSIGN_OR_RETURN(const bool row, select.Step());
+    if (!row) return history;
+    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlanRow(select, /*with_plan=*/false));
+    record.plan = PlacementPlan();
+    record.plan.version = record.id.version;
+    history.push_back(std::move(record));
+  }
+}
+
+absl::Status SqlitePlanStore::Prune(absl::string_view ep_group, int keep, std::uint64_t term) {
+  if (keep < 0) return BadKeep(keep);
+  return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(ep_group));
+    BALLAST_ASSIGN_OR_RETURN(
+        SqliteStatement remove,
+        Prepare("DELETE FROM plan WHERE ep_group = ?1 AND state <> ?2 AND sequence <> ?3"
+                " AND sequence NOT IN (SELECT sequence FROM plan WHERE ep_group = ?1"
+                "                      ORDER BY sequence DESC LIMIT ?4)"));
+    return remove.BindText(ep_group)
+        .Bind(static_cast<int>(PlanState::kPreparing))
+        .BindUnsigned(head.value_or(Head()).decided_sequence)
+        .Bind(keep)
+        .Run();
+  });
+}
+
+}  // namespace ballast
