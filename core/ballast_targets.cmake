@@ -80,7 +80,8 @@ function(ballast_test)
   set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
 
-# ballast_benchmark(NAME pick_bench SRCS pick_bench.cc DEPS routing)
+# ballast_benchmark(NAME ballast_pick_bench SRCS pick_bench.cc DEPS routing)
+# tests/bench/run finds the programs by their name, ballast_*_bench.
 function(ballast_benchmark)
   if(NOT BALLAST_BENCHMARKS)
     return()

@@ -87,8 +87,7 @@ std::string FaultInCore(std::string_view path, const Include& include) {
 std::string FaultAboveCore(std::string_view path, std::string_view target) {
   const bool grpc =
       StartsWithAny(target, {"grpc", "grpcpp/", "grpc++/"}) || target.ends_with(".grpc.pb.h");
-  if (grpc &&
-      StartsWithAny(path, {"proto/wire/", "daemon/control/", "daemon/store/", "daemon/observe/"})) {
+  if (grpc && StartsWithAny(path, {"proto/wire/", "daemon/control/", "daemon/store/"})) {
     return "no gRPC in this folder";
   }
   const bool observed = StartsWithAny(target, {"spdlog/", "prometheus/"});

@@ -125,6 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
         IncludeCase{"daemon/store/a.h", "\"daemon/publish/b.h\"", false},
         IncludeCase{"daemon/app/a.cc", "\"daemon/publish/b.h\"", true},
         IncludeCase{"daemon/control/a.cc", "<grpcpp/grpcpp.h>", false},
+        IncludeCase{"daemon/observe/a.cc", "<grpcpp/grpcpp.h>", true},
         IncludeCase{"daemon/control/a.cc", "\"spdlog/spdlog.h\"", false},
         IncludeCase{"daemon/admin/a.cc", "<sqlite3.h>", false},
         IncludeCase{"daemon/control/a.cc", "\"ballast/v1/load.pb.h\"", false},
