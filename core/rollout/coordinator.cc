@@ -161,7 +161,11 @@ void Coordinator::OnAbortStored(absl::Duration now, Actions* actions) {
 
 void Coordinator::OnStoreFailed(const absl::Status& status, absl::Duration now, Actions* actions) {
   Observe(now);
-  const bool refused = RefusedForCertain(status);
+  // Once an answer is lost, a refusal of the repeated call says nothing about the first
+  // one, unless it is about the row itself.
+  const bool about_row = absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
+  const bool lost = phase_ == PlanPhase::kDeciding && decision_unknown_;
+  const bool refused = lost ? about_row : RefusedForCertain(status);
   if (phase_ == PlanPhase::kProposed) {
     abort_cause_ = std::string(status.message());
     abort_verdict_ = absl::StrCat("refused: ", abort_cause_);
@@ -180,6 +184,7 @@ void Coordinator::OnStoreFailed(const absl::Status& status, absl::Duration now, 
   } else if (phase_ == PlanPhase::kAborting && absl::IsNotFound(status)) {
     OnAbortStored(now, actions);
   } else if (phase_ == PlanPhase::kDeciding || phase_ == PlanPhase::kAborting) {
+    if (phase_ == PlanPhase::kDeciding) decision_unknown_ = true;
     store_again_at_ = now + store_pause_;
     store_pause_ = std::min(2 * store_pause_, options_.retry_max);
   }
@@ -576,6 +581,7 @@ void Coordinator::DecideIfPrepared(Actions* actions) {
     if (!HoldsCandidate(rank)) return;
   }
   SetPhase(PlanPhase::kDeciding);
+  decision_unknown_ = false;
   Persist(Kind::kPersistDecision, "", actions);
 }
 

@@ -120,7 +120,8 @@ class Coordinator {
   //   abort     NotFound counts as stored; else repeated from OnTick until it is stored.
   // Certain are InvalidArgument, NotFound, AlreadyExists, FailedPrecondition, Aborted,
   // OutOfRange, PermissionDenied, Unimplemented and ResourceExhausted (disk full). Every
-  // other code leaves open whether the store holds the row.
+  // other code leaves open whether the store holds the row, and after one of those only
+  // FailedPrecondition and NotFound are certain: the lost decision may have been written.
   void OnStoreFailed(const absl::Status& status, absl::Duration now, Actions* actions);
 
   // A session began; the newest of one rank wins. Brings it to decided() and into a plan
@@ -234,6 +235,7 @@ class Coordinator {
   std::string abort_cause_;             // For the store and the ranks.
   std::string abort_verdict_;           // "aborted: ..." or "refused: ...", for kFinished.
   absl::Duration store_pause_;
+  bool decision_unknown_ = false;                 // A decision was asked for and its answer lost.
   std::optional<absl::Duration> store_again_at_;  // The store call is repeated then.
 };
 

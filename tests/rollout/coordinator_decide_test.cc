@@ -58,6 +58,48 @@ TEST(CoordinatorDecisionTest, ADecisionRefusedForCertainAborts) {
   }
 }
 
+// The first call may have been written although the second is refused.
+TEST(CoordinatorDecisionTest, AfterALostAnswerOnlyARefusalOfTheRowItselfIsCertain) {
+  for (const absl::Status& status :
+       {absl::ResourceExhaustedError("disk full"), absl::InvalidArgumentError("bad"),
+        absl::AbortedError("busy"), absl::PermissionDeniedError("read-only")}) {
+    CoordinatorHarness daemon(1);
+    daemon.BringTo(PlanPhase::kDeciding);
+    daemon.StoreFailed(absl::UnavailableError("lost"));
+    daemon.Advance(absl::Seconds(1));
+    daemon.Take();
+    daemon.StoreFailed(status);
+    EXPECT_THAT(daemon.Take(), IsEmpty()) << status;
+    EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kDeciding) << status;
+  }
+  for (const absl::Status& status :
+       {absl::FailedPreconditionError("aborted"), absl::NotFoundError("no row")}) {
+    CoordinatorHarness daemon(1);
+    daemon.BringTo(PlanPhase::kDeciding);
+    daemon.StoreFailed(absl::UnavailableError("lost"));
+    daemon.Advance(absl::Seconds(1));
+    daemon.Take();
+    daemon.StoreFailed(status);
+    EXPECT_THAT(daemon.Take(), ElementsAre("abort in store")) << status;
+  }
+}
+
+TEST(CoordinatorDecisionTest, ALostAnswerDoesNotOutliveItsPlan) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kDeciding);
+  daemon.StoreFailed(absl::UnavailableError("lost"));
+  daemon.Advance(absl::Seconds(1));
+  daemon.DecisionStored();
+  daemon.Active(0);
+  daemon.Retired(0);
+  ASSERT_TRUE(daemon.Propose(Plan(kTerm, 6)).ok());
+  daemon.ProposalStored({kTerm, 6});
+  daemon.Prepared(0);
+  daemon.Take();
+  daemon.StoreFailed(absl::ResourceExhaustedError("disk full"));
+  EXPECT_THAT(daemon.Take(), ElementsAre("abort in store"));
+}
+
 TEST(CoordinatorDecisionTest, ANackWhileTheDecisionIsStoredDoesNotAbort) {
   CoordinatorHarness daemon(2);
   daemon.BringTo(PlanPhase::kDeciding);
