@@ -607,8 +607,7 @@ void Coordinator::RollForward(Actions* actions) {
     if (!std::exchange(done_told_, true)) Finish(decided_, "done", actions);
   }
   // After a restart of the daemon: what it may not have told every rank.
-  if (phase_ == PlanPhase::kIdle && !retire_open_ && decided_.version.sequence > 0 &&
-      active_everywhere()) {
+  if (phase_ == PlanPhase::kIdle && !retire_open_ && active_everywhere()) {
     done_told_ = true;
     retire_open_ = true;
     AdvanceAll(actions);

@@ -73,15 +73,15 @@ void Participant::OnPrepare(std::uint64_t nonce, const PlanId& plan, const PlanI
 void Participant::OnLoaded(const PlanId& plan, const std::optional<Nack>& fault, Actions* actions) {
   if (state_ != ParticipantState::kCopying || held_->digest != plan.digest) return;
   const PlanId loaded = *held_;
-  if (!fault.has_value() && held_term_ == highest_term_seen_) {
+  if (!fault.has_value()) {
     state_ = ParticipantState::kPrepared;
     actions->push_back(Answer(Kind::kSendPrepared, loaded, nonce_));
     return;
   }
   held_.reset();
   state_ = ParticipantState::kActive;
-  actions->push_back(Answer(Kind::kDropPlan, loaded, nonce_));
-  if (fault.has_value()) actions->push_back(Refuse(loaded, nonce_, *fault));
+  actions->push_back(Answer(Kind::kDropPlan, loaded, 0));
+  actions->push_back(Refuse(loaded, nonce_, *fault));
 }
 
 void Participant::OnCommit(std::uint64_t nonce, const PlanId& plan, std::uint64_t term,
@@ -133,6 +133,9 @@ void Participant::OnRetire(std::uint64_t nonce, const PlanId& plan, std::uint64_
          absl::StrCat("retire for ", PlanIdText(plan), ", active is ", PlanIdText(active_))}));
     return;
   }
+  // The present daemon is at rest, so it does not know of a plan that only one before it
+  // has asked for: the load may have ended after this session's Hello.
+  if (held_.has_value() && !committed() && held_term_ < term) DropHeld(actions);
   actions->push_back(Answer(Kind::kSendRetired, plan, nonce));
 }
 

@@ -79,8 +79,7 @@ class Participant {
   void OnPrepare(std::uint64_t nonce, const PlanId& plan, const PlanId& base, std::uint64_t term,
                  const std::optional<Nack>& plan_fault, Actions* actions);
   // Ok, or why loading failed; ignored unless the digest is that of the plan being
-  // copied. The owner reports no load that it was told to cancel. A plan that a daemon
-  // of an older term asked for, and the present one did not, is dropped when loaded.
+  // copied. The owner reports no load that it was told to cancel.
   void OnLoaded(const PlanId& plan, const std::optional<Nack>& fault, Actions* actions);
   // Permission. Idempotent: kSendHeld again, or kSendActive once active. Nacks
   // BASE_MISMATCH if the plan is not prepared.
@@ -90,7 +89,8 @@ class Participant {
   // counts as dropped.
   void OnAbort(std::uint64_t nonce, const PlanId& plan, std::uint64_t term, Actions* actions);
   // All ranks run `plan`: kSendRetired, after which the owner may free what only the
-  // plan before it needed. Nacks BASE_MISMATCH if it is not the active one.
+  // plan before it needed. Drops an uncommitted plan that only a daemon of an older term
+  // has asked for. Nacks BASE_MISMATCH if `plan` is not the active one.
   void OnRetire(std::uint64_t nonce, const PlanId& plan, std::uint64_t term, Actions* actions);
 
   // This step's vote; {0, 0} unless kHeld.

@@ -29,9 +29,15 @@ TEST(CoordinatorHelloTest, ALaterVersionOfTheDecidedDigestIsSyncedToo) {
   EXPECT_TRUE(daemon.Propose().ok());
 }
 
-TEST(CoordinatorHelloTest, SaysNothingToAFleetOnTheInitialPlan) {
+TEST(CoordinatorHelloTest, TellsEachRankOnceThatTheGroupIsAtRest) {
   CoordinatorHarness daemon(2, InitialPlanId());
-  daemon.HelloAll(InitialPlanId());
+  daemon.Hello(CoordinatorHarness::MakeHello(0, InitialPlanId()));
+  EXPECT_THAT(daemon.Take(), IsEmpty()) << "rank 1 may run something else";
+  daemon.Hello(CoordinatorHarness::MakeHello(1, InitialPlanId()));
+  EXPECT_THAT(daemon.Take(), ElementsAre("retire 0", "retire 1"));
+  daemon.Retired(0);
+  daemon.Retired(1);
+  daemon.Advance(absl::Hours(1));
   EXPECT_THAT(daemon.Take(), IsEmpty());
   EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kIdle);
 }

@@ -497,23 +497,40 @@ TEST(ParticipantTest, ANonceDiesWithItsSession) {
   EXPECT_EQ(rank.taken[0].nonce, 0u);
 }
 
-TEST(ParticipantTest, DropsALoadThatOnlyAnOlderDaemonAskedFor) {
-  Rank rank;
-  rank.BringTo(ParticipantState::kCopying);
-  ASSERT_TRUE(rank.participant.OnWelcome(kTerm + 1));
-  rank.Loaded(kPlan);
-  EXPECT_THAT(rank.TakeKinds(), ElementsAre(Kind::kDropPlan));
-  EXPECT_EQ(rank.participant.state(), ParticipantState::kActive);
+TEST(ParticipantTest, RetireOfANewerDaemonDropsWhatOnlyAnOlderOneAskedFor) {
+  for (const ParticipantState state : {ParticipantState::kCopying, ParticipantState::kPrepared}) {
+    Rank rank;
+    rank.BringTo(state);
+    ASSERT_TRUE(rank.participant.OnWelcome(kTerm + 1));
+    rank.Retire(3, kBase, kTerm + 1);
+    const Kind drop = state == ParticipantState::kCopying ? Kind::kCancelLoading : Kind::kDropPlan;
+    EXPECT_THAT(rank.TakeKinds(), ElementsAre(drop, Kind::kSendRetired));
+    EXPECT_EQ(rank.participant.state(), ParticipantState::kActive);
+  }
 }
 
-TEST(ParticipantTest, KeepsALoadThatTheNewDaemonAsksForToo) {
+TEST(ParticipantTest, RetireKeepsAPlanThatThePresentDaemonAskedFor) {
+  Rank overtaken;
+  overtaken.BringTo(ParticipantState::kPrepared);
+  overtaken.Retire(3, kBase);
+  EXPECT_THAT(overtaken.TakeKinds(), ElementsAre(Kind::kSendRetired));
+  EXPECT_EQ(overtaken.participant.held(), kPlan);
+
+  Rank asked_again;
+  asked_again.BringTo(ParticipantState::kCopying);
+  asked_again.Prepare(3, kPlan, kBase, kTerm + 1);
+  asked_again.Retire(4, kBase, kTerm + 1);
+  EXPECT_THAT(asked_again.TakeKinds(), ElementsAre(Kind::kSendRetired));
+  EXPECT_EQ(asked_again.participant.held(), kPlan);
+}
+
+TEST(ParticipantTest, RetireNeverDropsACommittedPlan) {
   Rank rank;
-  rank.BringTo(ParticipantState::kCopying);
-  ASSERT_TRUE(rank.participant.OnWelcome(kTerm + 1));
-  rank.Prepare(3, kPlan, kBase, kTerm + 1);
-  EXPECT_THAT(rank.TakeKinds(), IsEmpty());
-  rank.Loaded(kPlan);
-  EXPECT_THAT(rank.TakeKinds(), ElementsAre(Kind::kSendPrepared));
+  rank.BringTo(ParticipantState::kHeld);
+  rank.Retire(3, kBase, kTerm + 1);
+  EXPECT_THAT(rank.TakeKinds(), ElementsAre(Kind::kSendRetired));
+  EXPECT_EQ(rank.participant.held(), kPlan);
+  EXPECT_EQ(rank.participant.state(), ParticipantState::kHeld);
 }
 
 TEST(ParticipantTest, KeepsAPreparedPlanOverARestartOfTheDaemon) {
