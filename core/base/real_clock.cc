@@ -1,9 +1,8 @@
+#include <chrono>
 #include <random>
 
 #include "absl/time/clock.h"
 #include "core/base/clock.h"
-
-#include <chrono>
 
 namespace ballast {
 namespace {

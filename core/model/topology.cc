@@ -11,19 +11,22 @@ namespace ballast {
 namespace {
 
 absl::Status CheckRank(const RankSpec& spec, int rank, int previous_row) {
-  if (spec.row.value != previous_row && spec.row.value != previous_row + 1) {
+  if (rank == 0 && spec.row.value != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("rank ", rank, ": row ", spec.row.value, " follows row ", previous_row,
-                     "; rows are numbered 0, 1, ... in rank order"));
+        absl::StrCat("rank 0: row ", spec.row.value, " is not 0, where rows begin"));
+  }
+  if (spec.row.value != previous_row && spec.row.value != previous_row + 1) {
+    return absl::InvalidArgumentError(absl::StrCat("rank ", rank, ": row ", spec.row.value,
+                                                   " follows row ", previous_row,
+                                                   "; rows are numbered 0, 1, ... in rank order"));
   }
   if (spec.num_slots < 1 || spec.num_slots > kMaxSlots) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("rank ", rank, ": ", spec.num_slots, " slots are not in [1, ", kMaxSlots,
-                     "]"));
+    return absl::InvalidArgumentError(absl::StrCat("rank ", rank, ": ", spec.num_slots,
+                                                   " slots are not in [1, ", kMaxSlots, "]"));
   }
   if (!std::isfinite(spec.relative_speed) || spec.relative_speed <= 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "rank ", rank, ": relative speed ", spec.relative_speed, " is not in (0, inf)"));
+    return absl::InvalidArgumentError(absl::StrCat("rank ", rank, ": relative speed ",
+                                                   spec.relative_speed, " is not in (0, inf)"));
   }
   return absl::OkStatus();
 }
@@ -49,7 +52,7 @@ absl::StatusOr<Topology> Topology::Create(std::vector<RankSpec> ranks) {
   }
   Topology topology;
   topology.first_slot_.push_back(0);
-  int previous_row = ranks.front().row.value == 0 ? 0 : -1;
+  int previous_row = 0;
   for (int rank = 0; rank < static_cast<int>(ranks.size()); ++rank) {
     const RankSpec& spec = ranks[rank];
     BALLAST_RETURN_IF_ERROR(CheckRank(spec, rank, previous_row));
