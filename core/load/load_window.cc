@@ -54,7 +54,7 @@ LoadWindow::LoadWindow(const ModelShape& shape, const Topology& topology,
 void LoadWindow::AddPlan(const PlanId& id, const PlacementPlan& plan) {
   BALLAST_CHECK(plan.num_slots == topology_.num_slots());
   BALLAST_CHECK(plan.num_layers() == shape_.num_layers);
-  std::erase_if(plans_, [&id](const KnownPlan& known) { return known.id == id; });
+  std::erase_if(plans_, [&id](const KnownPlan& known) { return known.id.digest == id.digest; });
   plans_.push_back({id, plan.expert_in_slot});
   if (plans_.size() > kPlansKept) plans_.pop_front();
 }
@@ -62,7 +62,7 @@ void LoadWindow::AddPlan(const PlanId& id, const PlacementPlan& plan) {
 const LoadWindow::KnownPlan* LoadWindow::FindPlan(const PlanId& id) const {
   // From the back: nearly all reports are of the plan in force.
   for (auto plan = plans_.rbegin(); plan != plans_.rend(); ++plan) {
-    if (plan->id == id) return &*plan;
+    if (plan->id.digest == id.digest) return &*plan;
   }
   return nullptr;
 }

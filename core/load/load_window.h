@@ -45,7 +45,9 @@ class LoadWindow {
 
   // Makes a plan known; the kPlansKept added last are. Slot reports of others are
   // dropped, expert reports need none. The plan must pass CheckPlan(); its size is
-  // checked in all builds. Adding a known plan again makes it the last added.
+  // checked in all builds. Adding a known plan again makes it the last added. Plans
+  // are known by digest: two of one digest hold the same experts.
+  // Plans are known by digest: two of one digest hold the same experts.
   static constexpr int kPlansKept = 8;
   void AddPlan(const PlanId& id, const PlacementPlan& plan);
 

@@ -1,0 +1,105 @@
+#include "daemon/admin/http_server.h"
+
+#include <civetweb.h>
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace ballast {
+namespace {
+
+struct Answer {
+  int code = 200;
+  const char* content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+Answer HealthAnswer(const std::vector<HealthCheck>& checks, bool verbose) {
+  Answer answer;
+  bool all_ok = true;
+  for (const HealthCheck& check : checks) {
+    all_ok = all_ok && check.ok;
+    if (verbose || !check.ok) {
+      absl::StrAppend(&answer.body, check.ok ? "[+]" : "[-]", check.name, " ",
+                      check.ok ? "ok" : "failed", ": ", check.detail, "\n");
+    }
+  }
+  absl::StrAppend(&answer.body, all_ok ? "ok\n" : "failed\n");
+  answer.code = all_ok ? 200 : 503;
+  return answer;
+}
+
+class CivetServer final : public HttpServer {
+ public:
+  explicit CivetServer(HttpContent content) : content_(std::move(content)) {}
+
+  ~CivetServer() override {
+    if (context_ != nullptr) mg_stop(context_);
+  }
+
+  absl::Status Listen(const std::string& listen) {
+    const char* options[] = {"listening_ports",    listen.c_str(), "num_threads", "4",
+                             "request_timeout_ms", "10000",        nullptr};
+    mg_callbacks callbacks;
+    std::memset(&callbacks, 0, sizeof(callbacks));
+    callbacks.log_message = [](const mg_connection*, const char*) { return 1; };
+    context_ = mg_start(&callbacks, nullptr, options);
+    if (context_ == nullptr) {
+      return absl::UnavailableError(absl::StrCat("cannot listen on http ", listen,
+                                                 ": address in use or not of this machine"));
+    }
+    mg_server_port port;
+    if (mg_get_server_ports(context_, 1, &port) == 1) port_ = port.port;
+    mg_set_request_handler(context_, "/", &CivetServer::Handle, this);
+    return absl::OkStatus();
+  }
+
+  int port() const override { return port_; }
+
+ private:
+  static int Handle(mg_connection* connection, void* self) {
+    const mg_request_info* request = mg_get_request_info(connection);
+    const Answer answer = static_cast<CivetServer*>(self)->AnswerTo(*request);
+    const bool head = absl::string_view(request->request_method) == "HEAD";
+    mg_printf(connection,
+              "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+              "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n",
+              answer.code, mg_get_response_code_text(connection, answer.code), answer.content_type,
+              answer.body.size());
+    if (!head) mg_write(connection, answer.body.data(), answer.body.size());
+    return answer.code;
+  }
+
+  Answer AnswerTo(const mg_request_info& request) const {
+    const absl::string_view method(request.request_method);
+    if (method != "GET" && method != "HEAD") return {405, "text/plain", "only GET and HEAD\n"};
+    const absl::string_view path(request.local_uri);
+    const absl::string_view query(request.query_string == nullptr ? "" : request.query_string);
+    const bool verbose = query == "verbose" || query == "verbose=1";
+    if (path == "/metrics") {
+      return {200, "text/plain; version=0.0.4; charset=utf-8", content_.metrics()};
+    }
+    if (path == "/livez") return HealthAnswer(content_.liveness(), verbose);
+    if (path == "/readyz") return HealthAnswer(content_.readiness(), verbose);
+    return {404, "text/plain", "there are /metrics, /livez, /readyz (add ?verbose)\n"};
+  }
+
+  const HttpContent content_;
+  mg_context* context_ = nullptr;
+  int port_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& listen,
+                                                              HttpContent content) {
+  auto server = std::make_unique<CivetServer>(std::move(content));
+  const absl::Status status = server->Listen(listen);
+  if (!status.ok()) return status;
+  return server;
+}
+
+}  // namespace ballast

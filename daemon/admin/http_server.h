@@ -1,0 +1,38 @@
+#ifndef BALLAST_DAEMON_ADMIN_HTTP_SERVER_H_
+#define BALLAST_DAEMON_ADMIN_HTTP_SERVER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "daemon/admin/status_report.h"
+
+namespace ballast {
+
+// What the HTTP port answers with. All functions are called from the server's threads
+// and must be thread-safe.
+struct HttpContent {
+  std::function<std::string()> metrics;  // Text format 0.0.4.
+  std::function<std::vector<HealthCheck>()> liveness;
+  std::function<std::vector<HealthCheck>()> readiness;
+};
+
+// GET /metrics, /livez and /readyz (add ?verbose for the checks by name); 503 if a check
+// fails, 404 with the list of paths elsewhere. Read-only; plain HTTP: bind it to loopback
+// or put a proxy with TLS before it.
+class HttpServer {
+ public:
+  // `listen`: HOST:PORT; port 0 takes a free one. Unavailable, naming the address, if it
+  // can not be bound.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& listen,
+                                                           HttpContent content);
+  virtual ~HttpServer() = default;  // Ends the threads.
+
+  virtual int port() const = 0;
+};
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_ADMIN_HTTP_SERVER_H_

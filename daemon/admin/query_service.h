@@ -1,0 +1,32 @@
+#ifndef BALLAST_DAEMON_ADMIN_QUERY_SERVICE_H_
+#define BALLAST_DAEMON_ADMIN_QUERY_SERVICE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/store/plan_store.h"
+#include "daemon/control/group_directory.h"
+
+namespace grpc {
+class Service;
+}  // namespace grpc
+
+namespace ballast {
+
+struct QueryServiceParts {
+  const GroupDirectory& groups;
+  const PlanStore& store;
+  Clock& clock;
+  std::uint64_t term = 0;
+  std::string daemon_id;
+};
+
+// Answers ballast.v1.Query from the loops' views and the store. Read-only, thread-safe;
+// everything in `parts` must outlive the server that it is registered with.
+std::unique_ptr<grpc::Service> MakeQueryService(const QueryServiceParts& parts);
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_ADMIN_QUERY_SERVICE_H_

@@ -1,0 +1,212 @@
+#include "daemon/app/daemon.h"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/codegen/service_type.h>
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/fingerprint.h"
+#include "core/base/status_macros.h"
+#include "core/store/in_memory_plan_store.h"
+#include "daemon/admin/http_server.h"
+#include "daemon/admin/query_service.h"
+#include "daemon/admin/status_report.h"
+#include "daemon/app/store_lock.h"
+#include "daemon/control/group_directory.h"
+#include "daemon/ingest/load_service.h"
+#include "daemon/observe/event_observer.h"
+#include "daemon/observe/fan_out_observer.h"
+#include "daemon/observe/metrics.h"
+#include "daemon/publish/placement_service.h"
+#include "daemon/store/sqlite_plan_store.h"
+
+namespace ballast {
+namespace {
+
+// Chosen: a report of 58 x 256 64-bit counters is 119 KB; the placement of the largest
+// fleet, 61 x 1024 slots of two u16 each, 250 KB.
+constexpr int kMaxMessageBytes = 4 << 20;
+
+// Two loops of one group and what they stand on; the order is that of construction.
+struct Group {
+  GroupConfig config;
+  std::unique_ptr<RolloutLoop> rollout;
+  std::unique_ptr<ControlLoop> control;
+};
+
+class RunningDaemon final : public Daemon {
+ public:
+  RunningDaemon(Config config, EventLog& log, Clock& clock)
+      : config_(std::move(config)), log_(log), clock_(clock), event_observer_(log) {}
+
+  ~RunningDaemon() override { Drain(); }
+
+  absl::Status Open() {
+    BALLAST_RETURN_IF_ERROR(OpenStore());
+    BALLAST_ASSIGN_OR_RETURN(term_, store_->BeginTerm());
+    metrics_ = std::make_unique<Metrics>(term_, clock_);
+    observer_ = std::make_unique<FanOutObserver>(
+        std::vector<GroupObserver*>{metrics_.get(), &event_observer_});
+    for (const GroupConfig& group : config_.groups) {
+      BALLAST_RETURN_IF_ERROR(OpenGroup(group));
+    }
+    std::vector<GroupHandle> handles;
+    for (const std::unique_ptr<Group>& group : groups_) {
+      handles.push_back({&group->config, group->control.get(), group->rollout.get()});
+      metrics_->AddGroup({group->config.name, group->control.get(), group->rollout.get()});
+    }
+    directory_ = std::make_unique<GroupDirectory>(std::move(handles));
+    status_ = std::make_unique<StatusReport>(*directory_, clock_);
+    for (const std::unique_ptr<Group>& group : groups_) {
+      group->rollout->Start();
+      group->control->Start();
+    }
+    BALLAST_RETURN_IF_ERROR(Serve());
+    return ServeHttp();
+  }
+
+  int grpc_port() const override { return grpc_port_; }
+  int http_port() const override { return http_ == nullptr ? 0 : http_->port(); }
+
+  std::string StatusLine() const override {
+    std::string line = absl::StrCat("term ", term_);
+    for (const std::unique_ptr<Group>& group : groups_) {
+      const RolloutView view = group->rollout->View();
+      absl::StrAppend(&line, "; ", group->config.name, " ", view.connected, "/",
+                      group->config.topology.num_ranks(), " connected, plan ",
+                      PlanIdText(view.decided), " ", PlanPhaseName(view.phase));
+    }
+    return line;
+  }
+
+ private:
+  absl::Status OpenStore() {
+    if (config_.store_kind == StoreKind::kMemory) {
+      store_ = std::make_unique<InMemoryPlanStore>();
+      return absl::OkStatus();
+    }
+    BALLAST_ASSIGN_OR_RETURN(lock_, StoreLock::Take(config_.store_path));
+    BALLAST_ASSIGN_OR_RETURN(store_, SqlitePlanStore::Open(config_.store_path));
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenGroup(const GroupConfig& config) {
+    auto group = std::make_unique<Group>(Group{config, nullptr, nullptr});
+    std::string ignored;
+    BALLAST_ASSIGN_OR_RETURN(const RolloutStart start,
+                             RecoverGroup(config, *store_, term_, &ignored));
+    if (!ignored.empty()) {
+      log_.Write(Severity::kWarn, "store.plan_ignored",
+                 {{"group", config.name}, {"reason", ignored}});
+    }
+    group->rollout = std::make_unique<RolloutLoop>(
+        RolloutLoop::Parts{group->config, *store_, *observer_, clock_}, start, term_);
+    group->control =
+        std::make_unique<ControlLoop>(group->config, *group->rollout, *observer_, clock_);
+    log_.Write(Severity::kInfo, "group.recovered",
+               {{"group", config.name}, {"plan", PlanIdText(start.decided)}});
+    groups_.push_back(std::move(group));
+    return absl::OkStatus();
+  }
+
+  absl::Status Serve() {
+    const std::string daemon_id = absl::StrCat("ballastd-", absl::Hex(RandomSeed()));
+    placement_ = MakePlacementService(
+        *directory_, log_, {term_, daemon_id, config_.heartbeat_period, config_.report_period});
+    load_ = MakeLoadService(*directory_, log_, config_.report_period);
+    query_ = MakeQueryService({*directory_, *store_, clock_, term_, daemon_id});
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(config_.grpc_listen, grpc::InsecureServerCredentials(), &grpc_port_);
+    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    // Dead peers are noticed within 15 s; see docs/protocol.md.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+    // A second daemon on the port must fail, not share it.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.RegisterService(placement_.get());
+    builder.RegisterService(load_.get());
+    builder.RegisterService(query_.get());
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || grpc_port_ == 0) {
+      return absl::ResourceExhaustedError(absl::StrCat("cannot listen on grpc ",
+                                                       config_.grpc_listen,
+                                                       ": address in use or not of this machine"));
+    }
+    SetServing(true);
+    return absl::OkStatus();
+  }
+
+  void SetServing(bool serving) {
+    grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+    if (health == nullptr) return;
+    for (const char* service :
+         {"", "ballast.v1.Placement", "ballast.v1.Load", "ballast.v1.Query"}) {
+      health->SetServingStatus(service, serving);
+    }
+  }
+
+  absl::Status ServeHttp() {
+    if (config_.http_listen.empty()) return absl::OkStatus();
+    HttpContent content;
+    content.metrics = [this] { return metrics_->Scrape(); };
+    content.liveness = [this] { return status_->Liveness(); };
+    content.readiness = [this] { return status_->Readiness(); };
+    absl::StatusOr<std::unique_ptr<HttpServer>> server =
+        HttpServer::Start(config_.http_listen, std::move(content));
+    if (!server.ok()) return absl::ResourceExhaustedError(server.status().message());
+    http_ = *std::move(server);
+    return absl::OkStatus();
+  }
+
+  void Drain() {
+    if (status_ != nullptr) status_->SetDraining();
+    if (server_ != nullptr) SetServing(false);
+    for (const std::unique_ptr<Group>& group : groups_) {
+      if (group->control != nullptr) group->control->Stop();
+      if (group->rollout != nullptr) group->rollout->Stop("the daemon ends");
+    }
+    if (server_ != nullptr) {
+      server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+      server_->Wait();
+    }
+    http_.reset();
+  }
+
+  const Config config_;
+  EventLog& log_;
+  Clock& clock_;
+  std::uint64_t term_ = 0;
+  std::unique_ptr<StoreLock> lock_;
+  std::unique_ptr<PlanStore> store_;
+  std::unique_ptr<Metrics> metrics_;
+  EventObserver event_observer_;
+  std::unique_ptr<FanOutObserver> observer_;
+  std::vector<std::unique_ptr<Group>> groups_;
+  std::unique_ptr<GroupDirectory> directory_;
+  std::unique_ptr<StatusReport> status_;
+  std::unique_ptr<grpc::Service> placement_;
+  std::unique_ptr<grpc::Service> load_;
+  std::unique_ptr<grpc::Service> query_;
+  int grpc_port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, EventLog& log,
+                                                      Clock& clock) {
+  auto daemon = std::make_unique<RunningDaemon>(config, log, clock);
+  const absl::Status status = daemon->Open();
+  if (!status.ok()) return status;
+  return daemon;
+}
+
+}  // namespace ballast

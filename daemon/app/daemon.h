@@ -1,0 +1,36 @@
+#ifndef BALLAST_DAEMON_APP_DAEMON_H_
+#define BALLAST_DAEMON_APP_DAEMON_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/base/clock.h"
+#include "daemon/app/config.h"
+#include "daemon/observe/event_log.h"
+
+namespace ballast {
+
+// The whole daemon in one object: store, groups, services, HTTP. This file and
+// daemon.cc alone know which implementation stands behind each interface.
+class Daemon {
+ public:
+  // Opens the store, recovers every group, then listens. `log` and `clock` must outlive it.
+  // AlreadyExists: another daemon holds the store. DataLoss, Unavailable, Internal: the
+  // store. ResourceExhausted: an address is taken or not of this machine.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Config& config, EventLog& log,
+                                                       Clock& clock);
+  // Drains: health goes to NOT_SERVING, workers get GoAway, calls end within 5 s,
+  // the loops finish what they hold. Decided plans are completed by the next daemon.
+  virtual ~Daemon() = default;
+
+  virtual int grpc_port() const = 0;
+  virtual int http_port() const = 0;  // 0 if HTTP is off.
+
+  // One line for people: "term 7; demo 16/16 connected, plan 7.42 (a91f03c2) idle".
+  virtual std::string StatusLine() const = 0;
+};
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_APP_DAEMON_H_

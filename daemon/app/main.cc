@@ -1,0 +1,125 @@
+// ballastd: reads its configuration, runs until SIGTERM or SIGINT.
+
+#include <systemd/sd-daemon.h>
+
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "core/base/clock.h"
+#include "daemon/app/config.h"
+#include "daemon/app/daemon.h"
+#include "daemon/observe/event_log.h"
+#include "daemon/observe/version.h"
+
+namespace ballast {
+namespace {
+
+// sysexits.h; docs/operations.md lists what each means here.
+constexpr int kExitUsage = 64;
+constexpr int kExitUnavailable = 69;
+constexpr int kExitInternal = 70;
+constexpr int kExitLocked = 73;
+constexpr int kExitIo = 74;
+constexpr int kExitConfig = 78;
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kAlreadyExists:
+      return kExitLocked;
+    case absl::StatusCode::kResourceExhausted:
+      return kExitUnavailable;
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kInvalidArgument:
+      return kExitIo;
+    default:
+      return kExitInternal;
+  }
+}
+
+// Blocks the signals that main() waits for, in this thread and all that it starts.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// Returns the signal that ends the daemon; keeps the service manager informed until then.
+int WaitForEnd(const Daemon& daemon, const sigset_t& signals, EventLog& log) {
+  const timespec second = {1, 0};
+  while (true) {
+    sd_notify(0, absl::StrCat("WATCHDOG=1\nSTATUS=", daemon.StatusLine()).c_str());
+    const int signal = sigtimedwait(&signals, nullptr, &second);
+    if (signal == SIGTERM || signal == SIGINT) return signal;
+    if (signal == SIGHUP) {
+      log.Write(Severity::kWarn, "config.reload_unsupported",
+                {{"detail", "restart the daemon to read its configuration again"}});
+    }
+  }
+}
+
+int Run(const Config& config) {
+  const sigset_t signals = BlockSignals();
+  EventLog log(config.log_level, config.log_format == LogFormat::kJson);
+  RouteGrpcLog(log);
+  log.Write(Severity::kInfo, "daemon.starting", {{"version", Version()}, {"revision", Revision()}});
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(config, log, RealClock());
+  if (!daemon.ok()) {
+    log.Write(Severity::kError, "daemon.failed",
+              {{"error", std::string(daemon.status().message())}});
+    return ExitCodeOf(daemon.status());
+  }
+  log.Write(Severity::kInfo, "daemon.ready",
+            {{"grpc_port", absl::StrCat((*daemon)->grpc_port())},
+             {"http_port", absl::StrCat((*daemon)->http_port())}});
+  sd_notify(0, "READY=1");
+  const int signal = WaitForEnd(**daemon, signals, log);
+  sd_notify(0, "STOPPING=1");
+  log.Write(Severity::kInfo, "daemon.draining", {{"signal", signal == SIGTERM ? "TERM" : "INT"}});
+  // A second signal ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  daemon->reset();
+  log.Write(Severity::kInfo, "daemon.ended");
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{
+      "ballastd: keeps the experts of Mixture-of-Experts models balanced over ranks.\n"
+      "Configuration: docs/configuration.md. Exit codes: 0 ok, 64 usage, 69 address taken, "
+      "73 store locked, 74 store or IO, 78 configuration."};
+  std::string path;
+  bool check_only = false;
+  app.add_option("--config", path, "YAML file")->required();
+  app.add_flag("--check-config", check_only, "Read the configuration, say what is wrong, end");
+  app.set_version_flag("--version", std::string(Version()));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  const absl::StatusOr<Config> config = LoadConfig(path);
+  if (!config.ok()) {
+    std::cerr << config.status().message() << "\n";
+    return kExitConfig;
+  }
+  if (check_only) {
+    std::cout << path << ": ok, " << config->groups.size() << " EP group(s)\n";
+    return 0;
+  }
+  return Run(*config);
+}
+
+}  // namespace
+}  // namespace ballast
+
+int main(int argc, char** argv) { return ballast::Main(argc, argv); }

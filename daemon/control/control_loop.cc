@@ -1,0 +1,226 @@
+#include "daemon/control/control_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/solver/bounds.h"
+#include "core/solver/relabel.h"
+
+namespace ballast {
+namespace {
+
+// Chosen: 128 ranks at 10 reports a second fill it in 3 s of a stuck loop.
+constexpr std::size_t kQueueCapacity = 4096;
+
+// Chosen: how late a time-driven solve may start.
+constexpr absl::Duration kTurn = absl::Milliseconds(50);
+
+std::unique_ptr<Planner> PlannerOf(const GroupConfig& config) {
+  absl::StatusOr<std::unique_ptr<Planner>> planner = MakePlanner(config.planner);
+  BALLAST_CHECK(planner.ok());
+  return std::move(planner).value();
+}
+
+std::vector<double> Ratios(const std::vector<LayerBalance>& layers) {
+  std::vector<double> ratios;
+  ratios.reserve(layers.size());
+  for (const LayerBalance& layer : layers) ratios.push_back(layer.imbalance_ratio());
+  return ratios;
+}
+
+// Each rank's picks over the mean of its share by speed; empty if nothing was measured.
+std::vector<double> RankRatios(const Topology& topology, std::vector<double> picks) {
+  if (picks.empty()) return picks;
+  double total = 0;
+  double speeds = 0;
+  for (int rank = 0; rank < topology.num_ranks(); ++rank) {
+    total += picks[rank];
+    speeds += topology.relative_speed(RankId(rank));
+  }
+  if (total <= 0) return {};
+  for (int rank = 0; rank < topology.num_ranks(); ++rank) {
+    picks[rank] *= speeds / (total * topology.relative_speed(RankId(rank)));
+  }
+  return picks;
+}
+
+// Changes whose new expert has a replica in the same row before the change.
+std::int64_t CountSameRow(const Topology& topology, const PlacementPlan& before,
+                          const std::vector<SlotChange>& changes) {
+  std::int64_t count = 0;
+  for (const SlotChange& change : changes) {
+    const RowId row = topology.row_of(topology.rank_of(change.slot));
+    const absl::Span<const ExpertId> experts = before.experts(change.layer);
+    for (int slot = 0; slot < before.num_slots; ++slot) {
+      if (experts[slot] == change.after && topology.row_of(topology.rank_of(SlotId(slot))) == row) {
+        ++count;
+        break;
+      }
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+ControlLoop::ControlLoop(const GroupConfig& config, PlanPublisher& publisher,
+                         GroupObserver& observer, Clock& clock)
+    : config_(config),
+      publisher_(publisher),
+      observer_(observer),
+      clock_(clock),
+      planner_(PlannerOf(config)),
+      initial_plan_(InitialPlan(config.shape, config.topology)),
+      queue_(kQueueCapacity),
+      window_(config.shape, config.topology, config.load),
+      policy_(config.policy, clock.Uptime()),
+      last_report_(config.topology.num_ranks(), -absl::InfiniteDuration()),
+      last_step_(config.topology.num_ranks(), 0) {
+  window_.AddPlan(PlanIdOf(config.shape, initial_plan_), initial_plan_);
+  absl::MutexLock lock(&mutex_);
+  view_.turned = clock_.Uptime();
+}
+
+ControlLoop::~ControlLoop() { Stop(); }
+
+void ControlLoop::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void ControlLoop::Stop() {
+  queue_.Close();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool ControlLoop::Submit(LoadReport report) {
+  if (queue_.TryPush(std::move(report))) return true;
+  observer_.OnReport(config_.name, "queue_full", 0);
+  return false;
+}
+
+LoadView ControlLoop::View() const {
+  absl::MutexLock lock(&mutex_);
+  return view_;
+}
+
+void ControlLoop::Run() {
+  while (!queue_.closed()) Turn(clock_.Uptime() + kTurn);
+}
+
+void ControlLoop::Turn(absl::Duration deadline) {
+  const std::vector<LoadReport> reports = queue_.PopAll(clock_, deadline);
+  const absl::Duration now = clock_.Uptime();
+  const RolloutFacts facts = publisher_.Facts();
+  // Before the reports: some may have been counted under the newest plan.
+  if (facts.decided != known_plan_) {
+    window_.AddPlan(facts.decided, *facts.decided_plan);
+    known_plan_ = facts.decided;
+  }
+  for (const LoadReport& report : reports) Ingest(report, now);
+
+  const PolicyInput input = {.all_ranks_connected = facts.all_connected,
+                             .rollout_idle = facts.idle,
+                             .paused = false,
+                             .coverage = window_.Coverage(now),
+                             .batches = window_.estimate().batches,
+                             .min_last_step = window_.MinLastStep()};
+  const SolveHold hold = policy_.ShouldSolve(input, now);
+  if (hold == SolveHold::kNone) Solve(facts, now);
+  UpdateView(hold, facts, now);
+}
+
+void ControlLoop::Ingest(const LoadReport& report, absl::Duration now) {
+  const std::uint64_t before = window_.total_picks();
+  const absl::StatusOr<ReportOutcome> outcome = window_.Add(report, now);
+  if (!outcome.ok()) {
+    observer_.OnReport(config_.name, "rejected_shape", 0);
+    return;
+  }
+  observer_.OnReport(config_.name, ReportOutcomeName(*outcome), window_.total_picks() - before);
+  if (*outcome == ReportOutcome::kAccepted || *outcome == ReportOutcome::kBaseline) {
+    last_report_[report.rank.value] = now;
+    last_step_[report.rank.value] = report.step_last;
+  }
+}
+
+void ControlLoop::Solve(const RolloutFacts& facts, absl::Duration now) {
+  policy_.OnSolve(window_.MinLastStep(), now);
+  ++solves_;
+  absl::StatusOr<PlanResult> result = planner_->Plan({.shape = config_.shape,
+                                                      .topology = config_.topology,
+                                                      .load = window_.estimate().mean,
+                                                      .current = facts.decided_plan.get(),
+                                                      .options = config_.planner_options});
+  if (!result.ok()) {
+    observer_.OnSolveFailed(config_.name, result.status());
+    return;
+  }
+  // A global plan knows no rows, so any two equal ranks may change places.
+  RelabelRanks(config_.topology, *facts.decided_plan,
+               result->policy == "global" ? RelabelScope::kAllRanks : RelabelScope::kWholeRows,
+               &result->plan);
+  KeepSlotsWithinRanks(config_.topology, *facts.decided_plan, &result->plan);
+  SolveRecord record = Judge(facts, *result, now);
+  record.solve_time = clock_.Uptime() - now;
+  observer_.OnSolve(config_.name, record);
+  last_solve_ = record;
+  if (!record.decision.adopt) return;
+  policy_.OnAdopted(now);
+  layer_predicted_ = Ratios(PlanBalance(config_.topology, window_.estimate().mean, result->plan));
+  predicted_for_ = record.digest;
+  publisher_.Offer({std::make_shared<const PlacementPlan>(std::move(result->plan)), record});
+}
+
+SolveRecord ControlLoop::Judge(const RolloutFacts& facts, const PlanResult& result,
+                               absl::Duration now) const {
+  const LoadMatrix& load = window_.estimate().mean;
+  const auto live = PlanBalance(config_.topology, load, *facts.decided_plan);
+  const auto fresh = PlanBalance(config_.topology, load, result.plan);
+  const std::vector<SlotChange> changes = Diff(*facts.decided_plan, result.plan);
+  SolveRecord record;
+  record.base = facts.decided;
+  record.digest = PlanDigest(config_.shape, result.plan);
+  record.planner = std::string(planner_->name());
+  record.branch = result.policy;
+  record.imbalance_now = MeanImbalanceRatio(live);
+  record.imbalance_new = MeanImbalanceRatio(fresh);
+  record.imbalance_initial = MeanImbalanceRatio(PlanBalance(config_.topology, load, initial_plan_));
+  for (int layer = 0; layer < load.num_layers(); ++layer) {
+    record.lower_bound +=
+        LayerLowerBound(config_.topology, load.layer(LayerId(layer)), SplitRule::kEqual).value;
+  }
+  record.moved_slots = static_cast<int>(changes.size());
+  const std::int64_t same_row = CountSameRow(config_.topology, *facts.decided_plan, changes);
+  record.same_row_bytes = same_row * config_.shape.expert_bytes;
+  record.cross_row_bytes = (record.moved_slots - same_row) * config_.shape.expert_bytes;
+  record.busiest_rank_bytes =
+      MaxChangesOnOneRank(config_.topology, changes) * config_.shape.expert_bytes;
+  record.step = window_.MinLastStep();
+  record.decision = policy_.Decide(live, fresh, record.busiest_rank_bytes, record.moved_slots, now);
+  return record;
+}
+
+void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now) {
+  const std::vector<LayerBalance> measured = window_.MeasuredBalance();
+  LoadView view;
+  view.turned = now;
+  view.min_last_step = window_.MinLastStep();
+  view.coverage = window_.Coverage(now);
+  view.hold = hold;
+  view.solves = solves_;
+  view.batches = window_.estimate().batches;
+  view.total_picks = window_.total_picks();
+  view.reports_dropped = queue_.dropped();
+  view.imbalance_measured = MeanImbalanceRatio(measured);
+  view.layer_imbalance = Ratios(measured);
+  if (predicted_for_ == facts.decided.digest) view.layer_predicted = layer_predicted_;
+  view.rank_load_ratio = RankRatios(config_.topology, window_.MeasuredRankPicks());
+  view.last_report = last_report_;
+  view.last_step = last_step_;
+  view.last_solve = last_solve_;
+  absl::MutexLock lock(&mutex_);
+  view_ = std::move(view);
+}
+
+}  // namespace ballast

@@ -1,0 +1,102 @@
+#ifndef BALLAST_DAEMON_CONTROL_CONTROL_LOOP_H_
+#define BALLAST_DAEMON_CONTROL_CONTROL_LOOP_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "core/base/bounded_queue.h"
+#include "core/base/clock.h"
+#include "core/load/load_window.h"
+#include "core/policy/rebalance_policy.h"
+#include "core/solver/planner.h"
+#include "daemon/control/group_config.h"
+#include "daemon/control/group_observer.h"
+#include "daemon/control/plan_publisher.h"
+
+namespace ballast {
+
+// What the control loop knows, copied out for status and metrics.
+struct LoadView {
+  absl::Duration turned;  // Uptime of the loop's last turn.
+  std::uint64_t min_last_step = 0;
+  double coverage = 0;
+  SolveHold hold = SolveHold::kRanksMissing;
+  std::uint64_t solves = 0;
+  std::uint64_t batches = 0;
+  std::uint64_t total_picks = 0;
+  std::uint64_t reports_dropped = 0;        // Queue full.
+  double imbalance_measured = 1;            // Mean over layers, last batch.
+  std::vector<double> layer_imbalance;      // [num_layers]; empty before a batch.
+  std::vector<double> layer_predicted;      // [num_layers] of the live plan; empty if initial.
+  std::vector<double> rank_load_ratio;      // [num_ranks], rank / mean; empty before a batch.
+  std::vector<absl::Duration> last_report;  // [num_ranks], uptime; InfinitePast-like if never.
+  std::vector<std::uint64_t> last_step;     // [num_ranks]
+  std::optional<SolveRecord> last_solve;
+};
+
+// The nearline loop of one EP group: reports in, candidates out. It owns the load
+// window and the policy and runs the planner on its own thread, so a slow solve or a
+// full queue of one group never delays another.
+//
+// Thread-safe where said; Start() and Stop() belong to one owner.
+class ControlLoop {
+ public:
+  // `config`, `publisher`, `observer` and `clock` must outlive the loop. The planner name in
+  // `config` must be known; checked in all builds (the configuration refuses others).
+  ControlLoop(const GroupConfig& config, PlanPublisher& publisher, GroupObserver& observer,
+              Clock& clock);
+  ~ControlLoop();
+
+  void Start();
+  // Ends the thread after the events in hand. Idempotent.
+  void Stop();
+
+  // Thread-safe, never blocks; false if the queue was full and the report is lost
+  // (counters are cumulative: the next one makes up for it).
+  bool Submit(LoadReport report);
+
+  LoadView View() const;  // Thread-safe.
+
+  // One turn without a thread, for tests: takes what is queued and acts on it.
+  void RunOnceForTest() { Turn(clock_.Uptime()); }
+
+ private:
+  void Run();
+  void Turn(absl::Duration deadline);
+  void Ingest(const LoadReport& report, absl::Duration now);
+  void Solve(const RolloutFacts& facts, absl::Duration now);
+  SolveRecord Judge(const RolloutFacts& facts, const PlanResult& result, absl::Duration now) const;
+  void UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now);
+
+  const GroupConfig& config_;
+  PlanPublisher& publisher_;
+  GroupObserver& observer_;
+  Clock& clock_;
+  const std::unique_ptr<Planner> planner_;
+  const PlacementPlan initial_plan_;
+  BoundedQueue<LoadReport> queue_;
+  LoadWindow window_;
+  RebalancePolicy policy_;
+  PlanId known_plan_;  // The decided plan that the window was told last.
+  std::uint64_t solves_ = 0;
+  std::vector<absl::Duration> last_report_;  // [num_ranks]
+  std::vector<std::uint64_t> last_step_;     // [num_ranks]
+  std::optional<SolveRecord> last_solve_;
+  std::vector<double> layer_predicted_;  // Of the plan in predicted_for_.
+  Digest predicted_for_{};
+  std::thread thread_;
+
+  mutable absl::Mutex mutex_;
+  LoadView view_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_CONTROL_CONTROL_LOOP_H_

@@ -1,0 +1,404 @@
+#include "daemon/control/rollout_loop.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/fingerprint.h"
+#include "core/base/status_macros.h"
+
+namespace ballast {
+namespace {
+
+// Chosen: all ranks of the largest fleet reconnecting at once, with a few statuses each.
+constexpr std::size_t kQueueCapacity = 16384;
+
+// Chosen: resolution of the coordinator's timeouts, which are seconds.
+constexpr absl::Duration kTurn = absl::Milliseconds(50);
+
+bool MadeFor(const GroupConfig& config, const PlanRecord& record) {
+  return record.shape.num_layers == config.shape.num_layers &&
+         record.shape.num_experts == config.shape.num_experts &&
+         CheckPlan(config.shape, config.topology, record.plan).ok();
+}
+
+}  // namespace
+
+absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& store,
+                                          std::uint64_t term, std::string* ignored) {
+  BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing, store.Preparing(config.name));
+  for (const PlanRecord& record : preparing) {
+    BALLAST_RETURN_IF_ERROR(store.Abort(config.name, record.id.version, term,
+                                        "the daemon restarted before the decision"));
+  }
+  const PlacementPlan initial = InitialPlan(config.shape, config.topology);
+  RolloutStart start;
+  start.decided = PlanIdOf(config.shape, initial);
+  start.plan = std::make_shared<const PlacementPlan>(initial);
+  start.store_base = start.decided;
+  absl::StatusOr<PlanRecord> latest = store.LatestDecided(config.name);
+  if (absl::IsNotFound(latest.status())) return start;
+  BALLAST_RETURN_IF_ERROR(latest.status());
+  start.store_base = latest->id;
+  if (!MadeFor(config, *latest)) {
+    *ignored =
+        absl::StrCat("stored plan ", PlanIdText(latest->id), " is for ", latest->shape.num_layers,
+                     " layers x ", latest->shape.num_experts, " experts on topology ",
+                     absl::Hex(latest->plan.topology_fingerprint), ", the configuration says ",
+                     config.shape.num_layers, " x ", config.shape.num_experts, " on ",
+                     absl::Hex(config.topology.fingerprint()));
+    return start;
+  }
+  start.decided = latest->id;
+  start.plan = std::make_shared<const PlacementPlan>(std::move(latest->plan));
+  return start;
+}
+
+RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uint64_t term)
+    : config_(parts.config),
+      store_(parts.store),
+      observer_(parts.observer),
+      clock_(parts.clock),
+      term_(term),
+      queue_(kQueueCapacity),
+      coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
+      store_base_(start.store_base),
+      decided_plan_(start.plan),
+      mark_(parts.clock.Uptime()),
+      links_(parts.config.topology.num_ranks()),
+      workers_(parts.config.topology.num_ranks()),
+      disagreements_(parts.config.topology.num_ranks(), 0) {
+  UpdateView();
+}
+
+RolloutLoop::~RolloutLoop() { Stop("the daemon ends"); }
+
+void RolloutLoop::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void RolloutLoop::Stop(const std::string& reason) {
+  queue_.Close();
+  if (thread_.joinable()) thread_.join();
+  for (std::shared_ptr<WorkerLink>& link : links_) {
+    if (link != nullptr) link->Close(reason);
+    link.reset();
+  }
+}
+
+bool RolloutLoop::Submit(SessionEvent event) {
+  const std::shared_ptr<WorkerLink> link = event.link;
+  if (queue_.TryPush(std::move(event))) return true;
+  if (link != nullptr) link->Close("the daemon's event queue is full; come back");
+  return false;
+}
+
+RolloutFacts RolloutLoop::Facts() const {
+  absl::MutexLock lock(&mutex_);
+  return facts_;
+}
+
+void RolloutLoop::Offer(PlanCandidate candidate) { queue_.TryPush(std::move(candidate)); }
+
+RolloutView RolloutLoop::View() const {
+  absl::MutexLock lock(&mutex_);
+  return view_;
+}
+
+void RolloutLoop::Run() {
+  while (!queue_.closed()) Turn(clock_.Uptime() + kTurn);
+}
+
+void RolloutLoop::Turn(absl::Duration deadline) {
+  for (Event& event : queue_.PopAll(clock_, deadline)) {
+    if (auto* worker = std::get_if<SessionEvent>(&event)) {
+      Handle(*worker);
+    } else {
+      HandleOffer(std::get<PlanCandidate>(std::move(event)));
+    }
+    Execute();
+  }
+  coordinator_.OnTick(clock_.Uptime(), &actions_);
+  Execute();
+  NoticeActivation();
+  UpdateView();
+}
+
+void RolloutLoop::Handle(SessionEvent& event) {
+  const int rank = event.rank.value;
+  if (event.kind == SessionEvent::Kind::kHello) {
+    HandleHello(event);
+    return;
+  }
+  if (links_[rank] != event.link) return;  // A newer session took over.
+  if (event.kind != SessionEvent::Kind::kDisconnect) {
+    HandleStatus(event);
+    return;
+  }
+  links_[rank].reset();
+  observer_.OnWorker(config_.name, event.rank, "disconnected", event.nack.detail);
+  coordinator_.OnDisconnect(event.rank, workers_[rank].incarnation, clock_.Uptime(), &actions_);
+}
+
+void RolloutLoop::HandleHello(SessionEvent& event) {
+  const int rank = event.rank.value;
+  if (links_[rank] != nullptr) links_[rank]->Close("a newer session of this rank began");
+  links_[rank] = std::move(event.link);
+  workers_[rank].incarnation = event.hello.incarnation;
+  workers_[rank].active = event.hello.active;
+  disagreements_[rank] = 0;
+  observer_.OnWorker(config_.name, event.rank, "connected",
+                     absl::StrCat("runs ", PlanIdText(event.hello.active)));
+  coordinator_.OnHello(event.hello, clock_.Uptime(), &actions_);
+}
+
+void RolloutLoop::HandleStatus(const SessionEvent& event) {
+  using Kind = SessionEvent::Kind;
+  const absl::Duration now = clock_.Uptime();
+  WorkerView& worker = workers_[event.rank.value];
+  switch (event.kind) {
+    case Kind::kReceived:
+      coordinator_.OnProgress(event.rank, event.nonce, now);
+      return;
+    case Kind::kPrepared:
+      coordinator_.OnPrepared(event.rank, event.nonce, now, &actions_);
+      return;
+    case Kind::kHeld:
+      coordinator_.OnHeld(event.rank, event.nonce, now, &actions_);
+      return;
+    case Kind::kRetired:
+      coordinator_.OnRetired(event.rank, event.nonce, now, &actions_);
+      return;
+    case Kind::kNack:
+      observer_.OnNack(config_.name, event.rank, event.nack);
+      coordinator_.OnNack(event.rank, event.nonce, event.nack, now, &actions_);
+      return;
+    case Kind::kHeartbeat:
+      if (event.disagreements > disagreements_[event.rank.value]) {
+        observer_.OnDigestDisagreements(config_.name, event.rank,
+                                        event.disagreements - disagreements_[event.rank.value]);
+        disagreements_[event.rank.value] = event.disagreements;
+      }
+      [[fallthrough]];
+    case Kind::kActive:
+      worker.active = event.plan;
+      worker.step = event.step;
+      coordinator_.OnActive(event.rank, event.plan, now, &actions_);
+      return;
+    default:
+      return;  // kAborted needs no answer: the abort was stored before it was sent.
+  }
+}
+
+void RolloutLoop::HandleOffer(PlanCandidate candidate) {
+  const PlanId offered{{}, candidate.record.digest};
+  if (candidate.record.base != coordinator_.decided()) {
+    observer_.OnPlanFinished(config_.name, offered, "refused: another plan was decided meanwhile");
+    return;
+  }
+  const absl::Status status =
+      coordinator_.Propose(candidate.record.digest, clock_.Uptime(), &actions_);
+  if (!status.ok()) {
+    observer_.OnPlanFinished(config_.name, offered, absl::StrCat("refused: ", status.message()));
+    return;
+  }
+  mark_ = clock_.Uptime();
+  candidate_ = std::move(candidate);
+  candidate_version_.reset();
+}
+
+// Storing answers the coordinator, which may ask for more: until nothing is left.
+void RolloutLoop::Execute() {
+  while (!actions_.empty()) {
+    const Coordinator::Actions batch = std::exchange(actions_, {});
+    for (const CoordinatorAction& action : batch) Execute(action);
+  }
+}
+
+void RolloutLoop::Execute(const CoordinatorAction& action) {
+  using Kind = CoordinatorAction::Kind;
+  switch (action.kind) {
+    case Kind::kPersistProposal:
+      PersistProposal();
+      return;
+    case Kind::kPersistDecision:
+      PersistDecision();
+      return;
+    case Kind::kPersistAbort:
+      PersistAbort(action);
+      return;
+    case Kind::kFinished:
+      Finish(action);
+      return;
+    default:
+      SendTo(action);
+      return;
+  }
+}
+
+void RolloutLoop::PersistProposal() {
+  PlanRecord record;
+  record.ep_group = config_.name;
+  record.shape = config_.shape;
+  record.id.digest = candidate_->record.digest;
+  record.base = store_base_;
+  record.plan = *candidate_->plan;
+  record.planner = candidate_->record.planner;
+  record.reason = absl::StrCat("gain ", candidate_->record.decision.gain * 100, " % at step ",
+                               candidate_->record.step);
+  record.imbalance_before = candidate_->record.imbalance_now;
+  record.imbalance_after = candidate_->record.imbalance_new;
+  record.moved_slots = candidate_->record.moved_slots;
+  record.proposed = clock_.WallNow();
+  const absl::Duration begin = clock_.Uptime();
+  if (store_uncertain_) AbortLeftovers();
+  const absl::StatusOr<PlanVersion> version = store_.Propose(record, term_);
+  const absl::Duration now = clock_.Uptime();
+  observer_.OnStoreCall("propose", version.status(), now - begin);
+  if (!version.ok()) {
+    store_uncertain_ = true;
+    coordinator_.OnStoreFailed(version.status(), now, &actions_);
+    return;
+  }
+  PlacementPlan plan = *candidate_->plan;
+  plan.version = *version;
+  candidate_->plan = std::make_shared<const PlacementPlan>(std::move(plan));
+  candidate_version_ = *version;
+  observer_.OnPlan(config_.name, "proposed", {*version, candidate_->record.digest}, now - mark_);
+  mark_ = now;
+  coordinator_.OnProposalStored(*version, now, &actions_);
+}
+
+void RolloutLoop::PersistDecision() {
+  const absl::Duration begin = clock_.Uptime();
+  const absl::Status status =
+      store_.Decide(config_.name, *candidate_version_, term_, clock_.WallNow());
+  const absl::Duration now = clock_.Uptime();
+  observer_.OnStoreCall("decide", status, now - begin);
+  if (!status.ok()) {
+    coordinator_.OnStoreFailed(status, now, &actions_);
+    return;
+  }
+  decided_plan_ = candidate_->plan;
+  store_base_ = {*candidate_version_, candidate_->record.digest};
+  activating_ = candidate_->record;
+  observer_.OnPlan(config_.name, "decided", store_base_, now - mark_);
+  mark_ = now;
+  coordinator_.OnDecisionStored(now, &actions_);
+  // The control loop must know the plan before the first report that was counted under it.
+  UpdateView();
+}
+
+void RolloutLoop::PersistAbort(const CoordinatorAction& action) {
+  absl::Status status = absl::OkStatus();
+  const absl::Duration begin = clock_.Uptime();
+  // Without a version the store never accepted the proposal, so there is no row.
+  if (candidate_version_.has_value()) {
+    status = store_.Abort(config_.name, *candidate_version_, term_, action.reason);
+  }
+  const absl::Duration now = clock_.Uptime();
+  observer_.OnStoreCall("abort", status, now - begin);
+  if (status.ok()) {
+    coordinator_.OnAbortStored(now, &actions_);
+  } else {
+    store_uncertain_ = true;
+    coordinator_.OnStoreFailed(status, now, &actions_);
+  }
+}
+
+// A store call that failed may have left a proposal behind, which would block the next one.
+void RolloutLoop::AbortLeftovers() {
+  const absl::StatusOr<std::vector<PlanRecord>> preparing = store_.Preparing(config_.name);
+  if (!preparing.ok()) return;
+  for (const PlanRecord& record : *preparing) {
+    const absl::Status status =
+        store_.Abort(config_.name, record.id.version, term_, "left behind by a failed store call");
+    if (!status.ok()) return;
+  }
+  store_uncertain_ = false;
+}
+
+void RolloutLoop::SendTo(const CoordinatorAction& action) {
+  using Kind = CoordinatorAction::Kind;
+  const std::shared_ptr<WorkerLink>& link = links_[action.rank.value];
+  if (link == nullptr) return;
+  WorkerCommand command;
+  command.nonce = action.nonce;
+  command.term = term_;
+  command.plan = action.plan;
+  command.base = action.base;
+  command.reason = action.reason;
+  switch (action.kind) {
+    case Kind::kSendPrepare:
+      command.kind = WorkerCommand::Kind::kPrepare;
+      command.placement = PlanOf(action.plan.digest);
+      if (command.placement == nullptr) return;
+      observer_.OnPush(config_.name, action.rank, action.plan);
+      break;
+    case Kind::kSendCommit:
+      command.kind = WorkerCommand::Kind::kCommit;
+      break;
+    case Kind::kSendAbort:
+      command.kind = WorkerCommand::Kind::kAbort;
+      break;
+    default:
+      command.kind = WorkerCommand::Kind::kRetire;
+      break;
+  }
+  link->Send(command);
+}
+
+void RolloutLoop::Finish(const CoordinatorAction& action) {
+  observer_.OnPlanFinished(config_.name, action.plan, action.reason);
+  if (candidate_.has_value() && candidate_->record.digest == action.plan.digest) {
+    candidate_.reset();
+    candidate_version_.reset();
+  }
+  const absl::Status pruned = store_.Prune(config_.name, config_.plans_kept, term_);
+  if (!pruned.ok()) observer_.OnStoreCall("prune", pruned, absl::ZeroDuration());
+}
+
+void RolloutLoop::NoticeActivation() {
+  if (!activating_.has_value() || !coordinator_.active_everywhere()) return;
+  if (activating_->digest != coordinator_.decided().digest) return;
+  const absl::Duration now = clock_.Uptime();
+  ++plans_adopted_;
+  moved_slots_ += activating_->moved_slots;
+  observer_.OnActive(config_.name, coordinator_.decided(), *activating_, now - mark_);
+  mark_ = now;
+  activating_.reset();
+}
+
+void RolloutLoop::UpdateView() {
+  RolloutView view;
+  view.turned = clock_.Uptime();
+  view.decided = coordinator_.decided();
+  view.candidate = coordinator_.candidate();
+  view.phase = coordinator_.phase();
+  view.phase_since = coordinator_.phase_since();
+  view.active_everywhere = coordinator_.active_everywhere();
+  view.waiting_for = coordinator_.waiting_for();
+  view.plans_adopted = plans_adopted_;
+  view.moved_slots = moved_slots_;
+  for (int rank = 0; rank < static_cast<int>(workers_.size()); ++rank) {
+    workers_[rank].state = coordinator_.rank_state(RankId(rank));
+    workers_[rank].detail = coordinator_.rank_detail(RankId(rank));
+    view.connected += workers_[rank].state == RankState::kGone ? 0 : 1;
+  }
+  view.workers = workers_;
+  RolloutFacts facts;
+  facts.decided = coordinator_.decided();
+  facts.decided_plan = decided_plan_;
+  facts.all_connected = coordinator_.all_connected();
+  facts.idle = coordinator_.phase() == PlanPhase::kIdle && coordinator_.active_everywhere();
+  absl::MutexLock lock(&mutex_);
+  view_ = std::move(view);
+  facts_ = std::move(facts);
+}
+
+std::shared_ptr<const PlacementPlan> RolloutLoop::PlanOf(const Digest& digest) const {
+  if (digest == coordinator_.decided().digest) return decided_plan_;
+  if (candidate_.has_value() && candidate_->record.digest == digest) return candidate_->plan;
+  return nullptr;
+}
+
+}  // namespace ballast

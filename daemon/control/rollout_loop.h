@@ -1,0 +1,173 @@
+#ifndef BALLAST_DAEMON_CONTROL_ROLLOUT_LOOP_H_
+#define BALLAST_DAEMON_CONTROL_ROLLOUT_LOOP_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "core/base/bounded_queue.h"
+#include "core/base/clock.h"
+#include "core/rollout/coordinator.h"
+#include "core/store/plan_store.h"
+#include "daemon/control/group_config.h"
+#include "daemon/control/group_observer.h"
+#include "daemon/control/plan_publisher.h"
+#include "daemon/control/worker_link.h"
+
+namespace ballast {
+
+// What a worker's session tells. The link names the session: events of a session
+// that a newer one of the same rank has replaced are ignored.
+struct SessionEvent {
+  enum class Kind {
+    kHello,
+    kDisconnect,
+    kReceived,  // Loading goes on.
+    kPrepared,
+    kHeld,
+    kActive,
+    kRetired,
+    kAborted,
+    kNack,
+    kHeartbeat,
+  };
+  Kind kind = Kind::kHello;
+  RankId rank;
+  std::shared_ptr<WorkerLink> link;
+  RankHello hello;  // kHello
+  std::uint64_t nonce = 0;
+  PlanId plan;                      // Of the status; the active one in kActive and kHeartbeat.
+  Nack nack;                        // kNack
+  std::uint64_t step = 0;           // kActive, kHeartbeat
+  std::uint64_t disagreements = 0;  // kHeartbeat: since the worker's start.
+};
+
+struct WorkerView {
+  RankState state = RankState::kGone;
+  std::uint64_t incarnation = 0;
+  PlanId active;
+  std::uint64_t step = 0;
+  std::string detail;
+};
+
+// What the rollout knows, copied out for status and metrics.
+struct RolloutView {
+  absl::Duration turned;  // Uptime of the loop's last turn.
+  PlanId decided;
+  std::optional<PlanId> candidate;
+  PlanPhase phase = PlanPhase::kIdle;
+  absl::Duration phase_since;
+  bool active_everywhere = false;
+  int connected = 0;
+  std::string waiting_for;
+  std::uint64_t plans_adopted = 0;  // Active everywhere, since this start.
+  std::uint64_t moved_slots = 0;    // Of those plans.
+  std::vector<WorkerView> workers;  // [num_ranks]
+};
+
+// The plan a group begins with after the store was read.
+struct RolloutStart {
+  PlanId decided;                             // What workers must run.
+  std::shared_ptr<const PlacementPlan> plan;  // Of `decided`.
+  PlanId store_base;                          // Newest decided row of the store, or `decided`.
+};
+
+// Reads the group's last decision back: aborts proposals that a crash left undecided,
+// and returns the newest decided plan, or the initial plan if there is none. A stored
+// plan for another shape or fleet is left where it is and named in `ignored`.
+// Errors: those of the store.
+absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& store,
+                                          std::uint64_t term, std::string* ignored);
+
+// The publish thread of one EP group: owns the coordinator, talks to the store and to
+// the workers' sessions. Nothing is sent before the store has accepted it.
+//
+// Thread-safe where said; Start() and Stop() belong to one owner.
+class RolloutLoop final : public PlanPublisher {
+ public:
+  // All references must outlive the loop.
+  struct Parts {
+    const GroupConfig& config;
+    PlanStore& store;
+    GroupObserver& observer;
+    Clock& clock;
+  };
+  RolloutLoop(const Parts& parts, const RolloutStart& start, std::uint64_t term);
+  ~RolloutLoop() override;
+
+  void Start();
+  // Ends the thread and closes all sessions with `reason`. Idempotent.
+  void Stop(const std::string& reason);
+
+  // Thread-safe, never blocks. False, with the link closed, if the queue is full:
+  // the session starts over.
+  bool Submit(SessionEvent event);
+
+  RolloutFacts Facts() const override;           // Thread-safe.
+  void Offer(PlanCandidate candidate) override;  // Thread-safe.
+  RolloutView View() const;                      // Thread-safe.
+  std::uint64_t term() const { return term_; }
+
+  // One turn without a thread, for tests.
+  void RunOnceForTest() { Turn(clock_.Uptime()); }
+
+ private:
+  using Event = std::variant<SessionEvent, PlanCandidate>;
+
+  void Run();
+  void Turn(absl::Duration deadline);
+  void Handle(SessionEvent& event);
+  void HandleHello(SessionEvent& event);
+  void HandleStatus(const SessionEvent& event);
+  void HandleOffer(PlanCandidate candidate);
+  void Execute();
+  void Execute(const CoordinatorAction& action);
+  void PersistProposal();
+  void PersistDecision();
+  void PersistAbort(const CoordinatorAction& action);
+  void AbortLeftovers();
+  void SendTo(const CoordinatorAction& action);
+  void Finish(const CoordinatorAction& action);
+  void NoticeActivation();
+  void UpdateView();
+  std::shared_ptr<const PlacementPlan> PlanOf(const Digest& digest) const;
+
+  const GroupConfig& config_;
+  PlanStore& store_;
+  GroupObserver& observer_;
+  Clock& clock_;
+  const std::uint64_t term_;
+  BoundedQueue<Event> queue_;
+  Coordinator coordinator_;
+  PlanId store_base_;
+  std::shared_ptr<const PlacementPlan> decided_plan_;
+  std::optional<PlanCandidate> candidate_;  // Until decided or finished.
+  std::optional<PlanVersion> candidate_version_;
+  bool store_uncertain_ = false;           // A call failed; an undecided row may be left.
+  std::optional<SolveRecord> activating_;  // Decided, not yet active everywhere.
+  absl::Duration mark_;                    // Of the last plan event, for durations.
+  Coordinator::Actions actions_;
+  std::vector<std::shared_ptr<WorkerLink>> links_;  // [num_ranks]; null: gone.
+  std::vector<WorkerView> workers_;                 // [num_ranks]
+  std::vector<std::uint64_t> disagreements_;        // [num_ranks]
+  std::uint64_t plans_adopted_ = 0;
+  std::uint64_t moved_slots_ = 0;
+  std::thread thread_;
+
+  mutable absl::Mutex mutex_;
+  RolloutView view_ ABSL_GUARDED_BY(mutex_);
+  RolloutFacts facts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_CONTROL_ROLLOUT_LOOP_H_

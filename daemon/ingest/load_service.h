@@ -1,0 +1,26 @@
+#ifndef BALLAST_DAEMON_INGEST_LOAD_SERVICE_H_
+#define BALLAST_DAEMON_INGEST_LOAD_SERVICE_H_
+
+#include <memory>
+
+#include "absl/time/time.h"
+#include "daemon/control/group_directory.h"
+#include "daemon/observe/event_log.h"
+
+namespace grpc {
+class Service;
+}  // namespace grpc
+
+namespace ballast {
+
+// The gRPC end of the load reports: decodes, checks against the group's shape, hands
+// over to the group's control loop, and answers each with a credit. A report that can
+// not be taken is refused in its credit; after kMaxRefusals in a row the stream ends.
+// Thread-safe; `groups` and `log` must outlive the server that it is registered with.
+inline constexpr int kMaxRefusals = 3;
+std::unique_ptr<grpc::Service> MakeLoadService(const GroupDirectory& groups, EventLog& log,
+                                               absl::Duration report_period);
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_INGEST_LOAD_SERVICE_H_

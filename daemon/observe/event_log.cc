@@ -1,0 +1,93 @@
+#include "daemon/observe/event_log.h"
+
+#include <grpc/support/log.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+namespace ballast {
+namespace {
+
+std::string Quoted(absl::string_view text) {
+  return nlohmann::json(std::string(text))
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+bool IsPlain(absl::string_view text) {
+  if (text.empty()) return false;
+  return text.find_first_of(" \t\r\n\"=\\") == absl::string_view::npos;
+}
+
+spdlog::level::level_enum LevelOf(Severity severity) {
+  switch (severity) {
+    case Severity::kDebug:
+      return spdlog::level::debug;
+    case Severity::kInfo:
+      return spdlog::level::info;
+    case Severity::kWarn:
+      return spdlog::level::warn;
+    case Severity::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+// gRPC takes a plain function, so the log that it writes to is one per process.
+std::atomic<EventLog*> grpc_log{nullptr};
+
+void WriteGrpcLine(gpr_log_func_args* line) {
+  EventLog* const log = grpc_log.load();
+  if (log == nullptr) return;
+  const bool is_error = line->severity == GPR_LOG_SEVERITY_ERROR;
+  log->Write(is_error ? Severity::kWarn : Severity::kDebug, is_error ? "grpc.error" : "grpc.info",
+             {{"text", line->message}});
+}
+
+}  // namespace
+
+void RouteGrpcLog(EventLog& log) {
+  grpc_log.store(&log);
+  gpr_set_log_function(&WriteGrpcLine);
+}
+
+std::string FormatEvent(bool json, absl::string_view event,
+                        std::initializer_list<EventLog::Field> fields) {
+  std::string line =
+      json ? absl::StrCat("\"event\":", Quoted(event)) : absl::StrCat("event=", event);
+  for (const EventLog::Field& field : fields) {
+    if (json) {
+      absl::StrAppend(&line, ",", Quoted(field.first), ":", Quoted(field.second));
+    } else {
+      absl::StrAppend(&line, " ", field.first, "=",
+                      IsPlain(field.second) ? field.second : Quoted(field.second));
+    }
+  }
+  return line;
+}
+
+EventLog::EventLog(absl::string_view level, bool json)
+    : logger_(std::make_shared<spdlog::logger>("ballastd",
+                                               std::make_shared<spdlog::sinks::stderr_sink_mt>())),
+      json_(json) {
+  logger_->set_level(spdlog::level::from_str(std::string(level)));
+  logger_->flush_on(spdlog::level::trace);
+  logger_->set_pattern(json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}"
+                            : "time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v",
+                       spdlog::pattern_time_type::utc);
+}
+
+EventLog::~EventLog() = default;
+
+void EventLog::Write(Severity severity, absl::string_view event,
+                     std::initializer_list<Field> fields) {
+  const spdlog::level::level_enum level = LevelOf(severity);
+  if (!logger_->should_log(level)) return;
+  // As an argument, so that braces in a field are not taken for a format.
+  logger_->log(level, "{}", FormatEvent(json_, event, fields));
+}
+
+}  // namespace ballast

@@ -1,0 +1,53 @@
+#ifndef BALLAST_DAEMON_OBSERVE_EVENT_LOG_H_
+#define BALLAST_DAEMON_OBSERVE_EVENT_LOG_H_
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace spdlog {
+class logger;
+}  // namespace spdlog
+
+namespace ballast {
+
+enum class Severity { kDebug, kInfo, kWarn, kError };
+
+// Writes events to standard error, one line each: time, level, a stable event name and
+// fields. `logfmt`: time=... level=info event=plan.decided group=demo plan="7.42 (a91f03c2)";
+// `json`: one object with the same keys, all values text. Event names are listed in
+// docs/operations.md and never change meaning.
+//
+// Thread-safe.
+class EventLog {
+ public:
+  using Field = std::pair<absl::string_view, std::string>;
+
+  // `level`: trace, debug, info, warn, error.
+  EventLog(absl::string_view level, bool json);
+  ~EventLog();
+
+  void Write(Severity severity, absl::string_view event, std::initializer_list<Field> fields = {});
+
+ private:
+  std::shared_ptr<spdlog::logger> logger_;
+  const bool json_;
+};
+
+// Sends what the gRPC library wants to say to `log` as events grpc.error and grpc.info
+// (the latter at level debug), instead of raw lines to standard error. For the whole
+// process; `log` must outlive all use of gRPC.
+void RouteGrpcLog(EventLog& log);
+
+// One event as it is written, without time and level: `event=a.b key=value`, or the inside of a
+// JSON object.
+std::string FormatEvent(bool json, absl::string_view event,
+                        std::initializer_list<EventLog::Field> fields);
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_OBSERVE_EVENT_LOG_H_

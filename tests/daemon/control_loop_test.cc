@@ -1,0 +1,177 @@
+#include "daemon/control/control_loop.h"
+
+#include <memory>
+#include <utility>
+
+#include "core/base/simulated_clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/daemon/fake_group.h"
+
+namespace ballast {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+class FakePublisher final : public PlanPublisher {
+ public:
+  RolloutFacts Facts() const override { return facts; }
+  void Offer(PlanCandidate candidate) override { offered.push_back(std::move(candidate)); }
+
+  RolloutFacts facts;
+  std::vector<PlanCandidate> offered;
+};
+
+class ControlLoopTest : public ::testing::Test {
+ protected:
+  explicit ControlLoopTest(GroupConfig config = SmallGroup())
+      : config_(std::move(config)),
+        initial_(
+            std::make_shared<const PlacementPlan>(InitialPlan(config_.shape, config_.topology))) {
+    publisher_.facts = {PlanIdOf(config_.shape, *initial_), initial_, true, true};
+    loop_ = std::make_unique<ControlLoop>(config_, publisher_, observer_, clock_);
+  }
+
+  // All ranks report `step` steps; the slots of rank r received picks[r][local] so far.
+  void Report(std::uint64_t step, const std::vector<std::vector<std::uint64_t>>& picks) {
+    ++sequence_;
+    for (int rank = 0; rank < 4; ++rank) {
+      LoadReport report;
+      report.rank = RankId(rank);
+      report.incarnation = 7;
+      report.sequence = sequence_;
+      report.plan = publisher_.facts.decided;
+      report.step_first = 1;
+      report.step_last = step;
+      report.counts = picks[rank];
+      ASSERT_TRUE(loop_->Submit(std::move(report)));
+    }
+    loop_->RunOnceForTest();
+  }
+
+  const GroupConfig config_;
+  SimulatedClock clock_;
+  const std::shared_ptr<const PlacementPlan> initial_;
+  FakePublisher publisher_;
+  RecordingObserver observer_;
+  std::unique_ptr<ControlLoop> loop_;
+  std::uint64_t sequence_ = 0;
+};
+
+// Slots 0..7 hold experts 0 1 2 3 0 1 2 3: expert 0 lies on ranks 0 and 2, expert 1 beside it.
+TEST_F(ControlLoopTest, OffersAPlanThatSeparatesTwoHotExperts) {
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  ASSERT_EQ(publisher_.offered.size(), 1);
+  const PlanCandidate& candidate = publisher_.offered[0];
+  EXPECT_TRUE(CheckPlan(config_.shape, config_.topology, *candidate.plan).ok());
+  EXPECT_EQ(candidate.record.base, publisher_.facts.decided);
+  EXPECT_EQ(candidate.record.digest, PlanDigest(config_.shape, *candidate.plan));
+  EXPECT_LT(candidate.record.imbalance_new, candidate.record.imbalance_now);
+  EXPECT_EQ(candidate.record.moved_slots,
+            static_cast<int>(Diff(*initial_, *candidate.plan).size()));
+  EXPECT_GT(candidate.record.lower_bound, 0);
+  EXPECT_LE(candidate.record.lower_bound, candidate.record.decision.straggler_load_new * 1.000001);
+  EXPECT_EQ(candidate.record.same_row_bytes + candidate.record.cross_row_bytes,
+            candidate.record.moved_slots * 1000);
+}
+
+TEST_F(ControlLoopTest, DeclinesAPlanThatGainsNothing) {
+  Report(10, {{10, 10}, {10, 10}, {10, 10}, {10, 10}});
+  EXPECT_TRUE(publisher_.offered.empty());
+  ASSERT_EQ(observer_.solves.size(), 1);
+  EXPECT_FALSE(observer_.solves[0].decision.adopt);
+  EXPECT_EQ(loop_->View().last_solve->decision.reason, observer_.solves[0].decision.reason);
+}
+
+TEST_F(ControlLoopTest, WaitsWhileRanksAreMissing) {
+  publisher_.facts.all_connected = false;
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  EXPECT_TRUE(observer_.solves.empty());
+  EXPECT_EQ(loop_->View().hold, SolveHold::kRanksMissing);
+}
+
+TEST_F(ControlLoopTest, WaitsWhileAPlanIsOnItsWay) {
+  publisher_.facts.idle = false;
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  EXPECT_TRUE(observer_.solves.empty());
+  EXPECT_EQ(loop_->View().hold, SolveHold::kRolloutBusy);
+}
+
+TEST_F(ControlLoopTest, CountsEachPickOnceWhenAReportIsDoubled) {
+  LoadReport report;
+  report.rank = RankId(1);
+  report.incarnation = 7;
+  report.sequence = 1;
+  report.plan = publisher_.facts.decided;
+  report.step_first = 1;
+  report.step_last = 5;
+  report.counts = {3, 4};
+  loop_->Submit(report);
+  loop_->Submit(report);
+  loop_->RunOnceForTest();
+  EXPECT_THAT(observer_.reports, ElementsAre(Pair("accepted", 7), Pair("duplicate", 0)));
+  EXPECT_EQ(loop_->View().total_picks, 7);
+}
+
+TEST_F(ControlLoopTest, RefusesAReportOfTheWrongSizeAndGoesOn) {
+  LoadReport report;
+  report.rank = RankId(0);
+  report.incarnation = 7;
+  report.sequence = 1;
+  report.plan = publisher_.facts.decided;
+  report.counts = {1, 2, 3};
+  loop_->Submit(report);
+  loop_->RunOnceForTest();
+  EXPECT_THAT(observer_.reports, ElementsAre(Pair("rejected_shape", 0)));
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  EXPECT_EQ(publisher_.offered.size(), 1);
+}
+
+// Reports of the new plan arrive after the switch; its slots mean other experts.
+TEST_F(ControlLoopTest, AttributesSlotsThroughTheDecidedPlan) {
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  ASSERT_EQ(publisher_.offered.size(), 1);
+  PlacementPlan plan = *publisher_.offered[0].plan;
+  plan.version = {1, 1};
+  publisher_.facts.decided = PlanIdOf(config_.shape, plan);
+  publisher_.facts.decided_plan = std::make_shared<const PlacementPlan>(plan);
+  Report(20, {{5, 5}, {5, 5}, {5, 5}, {5, 5}});
+  EXPECT_EQ(observer_.reports.back(), (std::pair<std::string, std::uint64_t>("accepted", 10)));
+  EXPECT_FALSE(loop_->View().layer_predicted.empty());
+}
+
+TEST_F(ControlLoopTest, ShowsTheMeasuredImbalance) {
+  Report(10, {{30, 30}, {10, 10}, {10, 10}, {10, 10}});
+  const LoadView view = loop_->View();
+  EXPECT_DOUBLE_EQ(view.imbalance_measured, 60 / 30.0);
+  ASSERT_EQ(view.rank_load_ratio.size(), 4);
+  EXPECT_DOUBLE_EQ(view.rank_load_ratio[0], 2.0);
+  EXPECT_EQ(view.min_last_step, 10);
+}
+
+TEST_F(ControlLoopTest, ALoopWithAThreadEndsWhenToldTo) {
+  loop_->Start();
+  loop_->Stop();
+  EXPECT_FALSE(loop_->Submit(LoadReport{}));
+}
+
+class ObserveOnlyTest : public ControlLoopTest {
+ protected:
+  ObserveOnlyTest() : ControlLoopTest(Config()) {}
+  static GroupConfig Config() {
+    GroupConfig config = SmallGroup();
+    config.policy.observe_only = true;
+    return config;
+  }
+};
+
+TEST_F(ObserveOnlyTest, SolvesAndRecordsButOffersNothing) {
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  ASSERT_EQ(observer_.solves.size(), 1);
+  EXPECT_EQ(observer_.solves[0].decision.reason, "observe_only");
+  EXPECT_TRUE(publisher_.offered.empty());
+}
+
+}  // namespace
+}  // namespace ballast

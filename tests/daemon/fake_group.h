@@ -1,0 +1,84 @@
+#ifndef BALLAST_TESTS_DAEMON_FAKE_GROUP_H_
+#define BALLAST_TESTS_DAEMON_FAKE_GROUP_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/control/group_config.h"
+#include "daemon/control/group_observer.h"
+#include "daemon/control/plan_publisher.h"
+#include "daemon/control/worker_link.h"
+
+namespace ballast {
+
+// Two rows of two ranks with two slots each; one layer of four experts.
+inline GroupConfig SmallGroup() {
+  ModelShape shape;
+  shape.num_layers = 1;
+  shape.num_experts = 4;
+  shape.top_k = 1;
+  shape.expert_bytes = 1000;
+  GroupConfig config{"demo", shape, *Topology::Uniform(4, 2, 2), "eplb", {}, {}, {}, {}};
+  config.load.batch_steps = 1;
+  config.policy.solve_every_steps = 1;
+  config.policy.min_batches = 1;
+  config.policy.min_interval = absl::ZeroDuration();
+  return config;
+}
+
+// Keeps what happened, as text.
+class RecordingObserver final : public GroupObserver {
+ public:
+  void OnReport(const std::string&, const char* result, std::uint64_t picks) override {
+    reports.push_back({result, picks});
+  }
+  void OnSolve(const std::string&, const SolveRecord& record) override { solves.push_back(record); }
+  void OnSolveFailed(const std::string&, const absl::Status& status) override {
+    events.push_back("solve failed: " + std::string(status.message()));
+  }
+  void OnPlan(const std::string&, const char* event, const PlanId&, absl::Duration) override {
+    events.push_back(event);
+  }
+  void OnActive(const std::string&, const PlanId&, const SolveRecord&, absl::Duration) override {
+    events.push_back("active");
+  }
+  void OnPlanFinished(const std::string&, const PlanId&, const std::string& outcome) override {
+    events.push_back("finished " + outcome);
+  }
+  void OnPush(const std::string&, RankId rank, const PlanId&) override {
+    pushes.push_back(rank.value);
+  }
+  void OnWorker(const std::string&, RankId, const char*, const std::string&) override {}
+  void OnNack(const std::string&, RankId, const Nack& nack) override {
+    events.push_back(std::string("nack ") + NackCodeName(nack.code));
+  }
+  void OnDigestDisagreements(const std::string&, RankId, std::uint64_t votes) override {
+    disagreements += votes;
+  }
+  void OnStoreCall(const char* call, const absl::Status& status, absl::Duration) override {
+    if (!status.ok()) events.push_back(std::string("store failed: ") + call);
+  }
+
+  std::vector<std::pair<std::string, std::uint64_t>> reports;
+  std::vector<SolveRecord> solves;
+  std::vector<std::string> events;
+  std::vector<int> pushes;
+  std::uint64_t disagreements = 0;
+};
+
+// A session that only remembers.
+class RecordingLink final : public WorkerLink {
+ public:
+  void Send(const WorkerCommand& command) override { sent.push_back(command); }
+  void Close(const std::string& reason) override { closed = reason; }
+
+  std::vector<WorkerCommand> sent;
+  std::string closed;
+};
+
+}  // namespace ballast
+
+#endif  // BALLAST_TESTS_DAEMON_FAKE_GROUP_H_

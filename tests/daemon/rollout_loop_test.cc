@@ -1,0 +1,252 @@
+#include "daemon/control/rollout_loop.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/base/simulated_clock.h"
+#include "core/store/in_memory_plan_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/daemon/fake_group.h"
+
+namespace ballast {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+class RolloutLoopTest : public ::testing::Test {
+ protected:
+  RolloutLoopTest() { Restart(); }
+
+  // As a new process on the same store: a new term, no sessions.
+  void Restart() {
+    loop_.reset();
+    links_.assign(4, nullptr);
+    const std::uint64_t term = *store_.BeginTerm();
+    ignored_.clear();
+    absl::StatusOr<RolloutStart> start = RecoverGroup(config_, store_, term, &ignored_);
+    ASSERT_TRUE(start.ok()) << start.status();
+    loop_ = std::make_unique<RolloutLoop>(RolloutLoop::Parts{config_, store_, observer_, clock_},
+                                          *start, term);
+    if (active_.digest == Digest{}) active_ = start->decided;
+  }
+
+  SessionEvent EventOf(int rank, SessionEvent::Kind kind) {
+    SessionEvent event;
+    event.rank = RankId(rank);
+    event.kind = kind;
+    event.link = links_[rank];
+    return event;
+  }
+
+  void Connect(int rank) {
+    links_[rank] = std::make_shared<RecordingLink>();
+    SessionEvent event = EventOf(rank, SessionEvent::Kind::kHello);
+    event.hello.rank = RankId(rank);
+    event.hello.incarnation = 100 + rank;
+    event.hello.active = active_;
+    loop_->Submit(std::move(event));
+    loop_->RunOnceForTest();
+  }
+
+  void ConnectAll() {
+    for (int rank = 0; rank < 4; ++rank) Connect(rank);
+  }
+
+  void Answer(int rank, SessionEvent::Kind kind) {
+    SessionEvent event = EventOf(rank, kind);
+    ASSERT_FALSE(links_[rank]->sent.empty());
+    event.nonce = links_[rank]->sent.back().nonce;
+    event.plan = links_[rank]->sent.back().plan;
+    loop_->Submit(std::move(event));
+    loop_->RunOnceForTest();
+  }
+
+  void AnswerAll(SessionEvent::Kind kind) {
+    for (int rank = 0; rank < 4; ++rank) Answer(rank, kind);
+  }
+
+  // The initial plan with the content of two ranks exchanged.
+  PlanCandidate Candidate() const {
+    PlacementPlan plan = InitialPlan(config_.shape, config_.topology);
+    std::swap(plan.expert_in_slot[0], plan.expert_in_slot[2]);
+    PlanCandidate candidate;
+    candidate.record.base = loop_->Facts().decided;
+    candidate.record.digest = PlanDigest(config_.shape, plan);
+    candidate.record.planner = "eplb";
+    candidate.record.moved_slots = 2;
+    candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
+    return candidate;
+  }
+
+  void Offer(PlanCandidate candidate) {
+    loop_->Offer(std::move(candidate));
+    loop_->RunOnceForTest();
+  }
+
+  GroupConfig config_ = SmallGroup();
+  SimulatedClock clock_;
+  InMemoryPlanStore store_;
+  RecordingObserver observer_;
+  std::string ignored_;
+  PlanId active_;  // What workers say they run.
+  std::unique_ptr<RolloutLoop> loop_;
+  std::vector<std::shared_ptr<RecordingLink>> links_;
+};
+
+TEST_F(RolloutLoopTest, PushesNothingToWorkersThatRunTheDecidedPlan) {
+  ConnectAll();
+  EXPECT_TRUE(observer_.pushes.empty());
+  EXPECT_TRUE(loop_->Facts().all_connected);
+  EXPECT_TRUE(loop_->Facts().idle);
+  EXPECT_EQ(loop_->View().connected, 4);
+}
+
+TEST_F(RolloutLoopTest, TakesAPlanFromOfferToActive) {
+  ConnectAll();
+  Offer(Candidate());
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kPreparing);
+  EXPECT_EQ(store_.Preparing("demo")->size(), 1);
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kCommitting);
+  ASSERT_TRUE(store_.LatestDecided("demo").ok());
+  for (const auto& link : links_) {
+    EXPECT_EQ(link->sent.back().kind, WorkerCommand::Kind::kCommit);
+  }
+  AnswerAll(SessionEvent::Kind::kHeld);
+  AnswerAll(SessionEvent::Kind::kActive);
+  EXPECT_THAT(observer_.events, Contains("active"));
+  AnswerAll(SessionEvent::Kind::kRetired);
+  EXPECT_THAT(observer_.events, Contains("finished done"));
+  EXPECT_TRUE(loop_->Facts().idle);
+  EXPECT_EQ(loop_->View().plans_adopted, 1);
+  EXPECT_EQ(loop_->View().moved_slots, 2);
+}
+
+TEST_F(RolloutLoopTest, SendsNothingBeforeTheStoreHasIt) {
+  ConnectAll();
+  const std::uint64_t next_term = *store_.BeginTerm();  // Another daemon took over.
+  ASSERT_EQ(next_term, 2);
+  Offer(Candidate());
+  EXPECT_THAT(observer_.events, Contains("store failed: propose"));
+  for (const auto& link : links_) EXPECT_TRUE(link->sent.empty());
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kIdle);
+}
+
+TEST_F(RolloutLoopTest, ANackBeforeTheDecisionKeepsTheActivePlan) {
+  ConnectAll();
+  const PlanId before = loop_->Facts().decided;
+  Offer(Candidate());
+  SessionEvent event = EventOf(2, SessionEvent::Kind::kNack);
+  event.nonce = links_[2]->sent.back().nonce;
+  event.plan = links_[2]->sent.back().plan;
+  event.nack = {NackCode::kNoMemory, "needs 2 GB, has 1 GB"};
+  loop_->Submit(std::move(event));
+  loop_->RunOnceForTest();
+  EXPECT_THAT(observer_.events, Contains("nack NO_MEMORY"));
+  EXPECT_THAT(observer_.events, Contains(HasSubstr("finished aborted")));
+  EXPECT_EQ(loop_->Facts().decided, before);
+  EXPECT_EQ(links_[0]->sent.back().kind, WorkerCommand::Kind::kAbort);
+  EXPECT_TRUE(absl::IsNotFound(store_.LatestDecided("demo").status()));
+}
+
+TEST_F(RolloutLoopTest, RefusesAnOfferOnAPlanThatIsNoLongerLive) {
+  ConnectAll();
+  PlanCandidate candidate = Candidate();
+  candidate.record.base.version.sequence = 99;
+  Offer(std::move(candidate));
+  EXPECT_THAT(observer_.events, Contains(HasSubstr("finished refused")));
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kIdle);
+}
+
+TEST_F(RolloutLoopTest, ARestartBeforeTheDecisionAbortsTheProposal) {
+  ConnectAll();
+  Offer(Candidate());
+  ASSERT_EQ(store_.Preparing("demo")->size(), 1);
+  Restart();
+  EXPECT_TRUE(store_.Preparing("demo")->empty());
+  EXPECT_EQ(loop_->Facts().decided.version, PlanVersion{});
+}
+
+TEST_F(RolloutLoopTest, ARestartAfterTheDecisionRollsForward) {
+  ConnectAll();
+  Offer(Candidate());
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  const PlanId decided = loop_->Facts().decided;
+  ASSERT_NE(decided, active_);
+  Restart();
+  EXPECT_EQ(loop_->Facts().decided, decided);
+  ConnectAll();  // They still run the old plan and have lost what they had loaded.
+  for (const auto& link : links_) {
+    ASSERT_EQ(link->sent.size(), 1);
+    EXPECT_EQ(link->sent[0].kind, WorkerCommand::Kind::kPrepare);
+    EXPECT_EQ(link->sent[0].plan, decided);
+    EXPECT_EQ(link->sent[0].base, active_);
+  }
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  for (const auto& link : links_) {
+    EXPECT_EQ(link->sent.back().kind, WorkerCommand::Kind::kCommit);
+  }
+}
+
+TEST_F(RolloutLoopTest, AStoredPlanForAnotherFleetIsIgnoredByName) {
+  ConnectAll();
+  Offer(Candidate());
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  config_.topology = *Topology::Uniform(4, 4, 2);
+  active_ = {};
+  Restart();
+  EXPECT_THAT(ignored_, HasSubstr("stored plan 1.1"));
+  EXPECT_EQ(loop_->Facts().decided.version, PlanVersion{});
+  // The next plan stands on the store's chain all the same.
+  ConnectAll();
+  Offer(Candidate());
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kPreparing);
+}
+
+TEST_F(RolloutLoopTest, ANewerSessionOfARankEndsTheOlder) {
+  ConnectAll();
+  const std::shared_ptr<RecordingLink> old = links_[1];
+  Connect(1);
+  EXPECT_THAT(old->closed, HasSubstr("newer session"));
+  SessionEvent late;
+  late.rank = RankId(1);
+  late.kind = SessionEvent::Kind::kDisconnect;
+  late.link = old;
+  loop_->Submit(std::move(late));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(loop_->View().connected, 4);
+}
+
+TEST_F(RolloutLoopTest, ALostRankIsNamed) {
+  ConnectAll();
+  loop_->Submit(EventOf(3, SessionEvent::Kind::kDisconnect));
+  loop_->RunOnceForTest();
+  EXPECT_FALSE(loop_->Facts().all_connected);
+  EXPECT_THAT(loop_->View().waiting_for, HasSubstr("rank 3"));
+}
+
+TEST_F(RolloutLoopTest, HeartbeatsCarryDisagreementsAndStepsOnce) {
+  ConnectAll();
+  for (int i = 0; i < 2; ++i) {
+    SessionEvent event = EventOf(0, SessionEvent::Kind::kHeartbeat);
+    event.plan = active_;
+    event.step = 42;
+    event.disagreements = 3;
+    loop_->Submit(std::move(event));
+    loop_->RunOnceForTest();
+  }
+  EXPECT_EQ(observer_.disagreements, 3);
+  EXPECT_EQ(loop_->View().workers[0].step, 42);
+}
+
+TEST_F(RolloutLoopTest, StoppingClosesEverySession) {
+  ConnectAll();
+  loop_->Stop("the daemon ends");
+  for (const auto& link : links_) EXPECT_EQ(link->closed, "the daemon ends");
+}
+
+}  // namespace
+}  // namespace ballast

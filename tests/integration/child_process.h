@@ -1,0 +1,56 @@
+#ifndef BALLAST_TESTS_INTEGRATION_CHILD_PROCESS_H_
+#define BALLAST_TESTS_INTEGRATION_CHILD_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ballast {
+
+// A program under test in a process of its own, with its two output streams in files.
+// Killed when it goes out of scope. Not thread-safe.
+class ChildProcess {
+ public:
+  // Starts `argv[0]`; its output goes to `<log_stem>.out` and `<log_stem>.err`, appended to.
+  static std::unique_ptr<ChildProcess> Start(const std::vector<std::string>& argv,
+                                             const std::string& log_stem);
+  ~ChildProcess();
+
+  void Signal(int signal);
+  // Exit code, or 128 + signal; waits for the end, nullopt after `seconds`.
+  std::optional<int> Wait(int seconds);
+  bool running();
+
+  pid_t pid() const { return pid_; }
+  std::string Out() const;
+  std::string Err() const;
+
+  // Waits until the text appears in the error stream (from `offset` on) or the process ends.
+  bool WaitForErr(const std::string& text, int seconds, std::size_t offset = 0);
+
+ private:
+  ChildProcess(pid_t pid, std::string log_stem) : pid_(pid), log_stem_(std::move(log_stem)) {}
+
+  pid_t pid_;
+  std::string log_stem_;
+  std::optional<int> exit_code_;
+};
+
+// The whole file, "" if it can not be read.
+std::string ReadFile(const std::string& path);
+
+// A fresh folder under the test's temporary directory.
+std::string MakeTempFolder(const std::string& name);
+
+// A TCP port of loopback that was free a moment ago.
+int FreePort();
+
+// Answer, headers included, to a GET from a server on this machine; "" if it can not be reached.
+std::string HttpGet(int port, const std::string& path);
+
+}  // namespace ballast
+
+#endif  // BALLAST_TESTS_INTEGRATION_CHILD_PROCESS_H_
