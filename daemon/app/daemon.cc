@@ -48,7 +48,7 @@ class RunningDaemon final : public Daemon {
   absl::Status Open() {
     BALLAST_RETURN_IF_ERROR(OpenStore());
     BALLAST_ASSIGN_OR_RETURN(term_, store_->BeginTerm());
-    metrics_ = std::make_unique<Metrics>(term_, clock_);
+    metrics_ = std::make_unique<Metrics>(term_, grpc::Version(), clock_);
     observer_ = std::make_unique<FanOutObserver>(
         std::vector<GroupObserver*>{metrics_.get(), &event_observer_});
     for (const GroupConfig& group : config_.groups) {

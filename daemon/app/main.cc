@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "daemon/app/config.h"
 #include "daemon/app/daemon.h"
+#include "daemon/app/grpc_log.h"
 #include "daemon/observe/event_log.h"
 #include "daemon/observe/version.h"
 

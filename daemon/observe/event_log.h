@@ -38,11 +38,6 @@ class EventLog {
   const bool json_;
 };
 
-// Sends what the gRPC library wants to say to `log` as events grpc.error and grpc.info
-// (the latter at level debug), instead of raw lines to standard error. For the whole
-// process; `log` must outlive all use of gRPC.
-void RouteGrpcLog(EventLog& log);
-
 // One event as it is written, without time and level: `event=a.b key=value`, or the inside of a
 // JSON object.
 std::string FormatEvent(bool json, absl::string_view event,

@@ -107,12 +107,12 @@ struct Metrics::Families {
       MakeCounter("ballast_store_errors_total", "Store errors by kind.");
 };
 
-Metrics::Metrics(std::uint64_t term, Clock& clock)
+Metrics::Metrics(std::uint64_t term, const std::string& grpc_version, Clock& clock)
     : clock_(clock), families_(std::make_unique<Families>()) {
   families_->build_info
       .Add({{"version", Version()},
             {"revision", Revision()},
-            {"grpc", GrpcVersion()},
+            {"grpc", grpc_version},
             {"compiler", Compiler()}})
       .Set(1);
   families_->leader.Add({}).Set(1);

@@ -26,7 +26,8 @@ struct GroupSources {
 // Thread-safe.
 class Metrics final : public GroupObserver {
  public:
-  Metrics(std::uint64_t term, Clock& clock);
+  // `grpc_version`: of the library linked, for ballast_build_info.
+  Metrics(std::uint64_t term, const std::string& grpc_version, Clock& clock);
   ~Metrics() override;
 
   // The loops must outlive every later Scrape(). Call once per group, before serving.

@@ -1,16 +1,9 @@
 #include "daemon/observe/version.h"
 
-#include <grpcpp/grpcpp.h>
-
 namespace ballast {
 
 const char* Version() { return BALLAST_VERSION; }
 const char* Revision() { return BALLAST_REVISION; }
-
-const char* GrpcVersion() {
-  static const std::string* const version = new std::string(grpc::Version());
-  return version->c_str();
-}
 
 const char* Compiler() {
 #if defined(__clang__)

@@ -3,10 +3,9 @@
 
 namespace ballast {
 
-const char* Version();      // "0.1.0"
-const char* Revision();     // Commit at configure time, or "unknown".
-const char* GrpcVersion();  // Of the library linked: "1.51.1"
-const char* Compiler();     // "gcc-12.2.0"
+const char* Version();   // "0.1.0"
+const char* Revision();  // Commit at configure time, or "unknown".
+const char* Compiler();  // "gcc-12.2.0"
 
 }  // namespace ballast
 

@@ -19,14 +19,20 @@
 namespace ballast {
 namespace {
 
+bool always_false = false;
+const absl::Condition never(
+    +[](bool* value) { return *value; }, &always_false);
+
 // Polls every 10 ms until `done` says so or the time is over; says whether it was done.
 template <typename Done>
 bool PollUntil(int seconds, Done done) {
   Clock& clock = RealClock();
+  absl::Mutex mutex;
+  absl::MutexLock lock(&mutex);
   const absl::Duration deadline = clock.Uptime() + absl::Seconds(seconds);
   while (!done()) {
     if (clock.Uptime() >= deadline) return false;
-    usleep(10000);
+    clock.WaitUntil(mutex, never, clock.Uptime() + absl::Milliseconds(10));
   }
   return true;
 }

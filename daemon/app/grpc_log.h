@@ -1,0 +1,15 @@
+#ifndef BALLAST_DAEMON_APP_GRPC_LOG_H_
+#define BALLAST_DAEMON_APP_GRPC_LOG_H_
+
+#include "daemon/observe/event_log.h"
+
+namespace ballast {
+
+// Sends what the gRPC library wants to say to `log` as events grpc.error and grpc.info
+// (the latter at level debug), instead of raw lines to standard error. For the whole
+// process; `log` must outlive all use of gRPC.
+void RouteGrpcLog(EventLog& log);
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_APP_GRPC_LOG_H_
