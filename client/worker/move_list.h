@@ -33,9 +33,9 @@ struct SlotMove {
 // a slot that an earlier one has overwritten. Where experts change places in a circle
 // one of them goes through staging.
 //
-// Source: the own rank, else its row, else any rank. Among equals the choice rotates
-// with rank, layer and slot, so that loaders of one hot expert do not all read the same
-// copy; within a rank the lowest slot. Deterministic.
+// Source: the own rank, else its row, else any rank. Among equals a fixed hash of layer
+// and slot chooses, so that loaders of one hot expert do not all read the same copy. On
+// the own rank a slot that keeps its expert comes first, then the lowest. Deterministic.
 //
 // Both plans must pass CheckPlan() for the topology. Time O(layers * slots).
 std::vector<SlotMove> MovesOfRank(const Topology& topology, RankId rank, const PlacementPlan& from,

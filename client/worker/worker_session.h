@@ -26,6 +26,8 @@ class ChannelCredentials;
 
 namespace ballast {
 
+class SwitchPoint;
+
 struct WorkerEvent {
   enum class Kind {
     kConnected,         // A daemon accepted the session.
@@ -61,6 +63,7 @@ struct WorkerOptions {
   // NO_MEMORY at once. 0: unknown, the loader decides.
   int spare_slots = 0;
   int counter_bits = 64;                // Of the counts on the wire: 32 halves them. 32 or 64.
+  bool padding_excluded = true;         // The engine counts no padding and warm-up tokens.
   std::uint64_t model_fingerprint = 0;  // 0: unknown.
   std::uint64_t membership_gen = 0;
   // Called on the session's own thread, one at a time, without a lock held. It must not
@@ -111,7 +114,8 @@ struct WorkerStatus {
 // members are thread-safe. The session owns two threads (connection, loader) besides gRPC's.
 //
 // Destruction ends the streams, cancels a load and waits for both threads: as long as the
-// loader takes to see StageControl::cancelled(). The engine thread must have stopped.
+// loader takes to see StageControl::cancelled(). The engine thread must have stopped; events
+// may come until the destructor returns.
 class WorkerSession {
  public:
   // Starts at once. `loader` and a given clock must outlive the session. InvalidArgument
@@ -151,6 +155,7 @@ class WorkerSession {
   explicit WorkerSession(std::unique_ptr<Impl> impl);
 
   std::unique_ptr<Impl> impl_;
+  SwitchPoint& switch_point_;  // Of impl_.
 };
 
 }  // namespace ballast
