@@ -147,8 +147,7 @@ void Coordinator::OnAbortStored(absl::Duration now, Actions* actions) {
   if (phase_ != PlanPhase::kAborting) return;
   const PlanId plan = *std::exchange(candidate_, std::nullopt);
   for (int i = 0; i < static_cast<int>(ranks_.size()); ++i) {
-    Rank& rank = ranks_[i];
-    if (rank.held == plan) rank.held.reset();
+    const Rank& rank = ranks_[i];
     if (rank.offered == plan && rank.connected) {
       SendAbort(RankId(i), plan, abort_cause_, actions);
     }
@@ -302,7 +301,6 @@ void Coordinator::OnActive(RankId id, const PlanId& active, absl::Duration now, 
   rank.active = active;
   if (!rank.ahead) JudgeAhead(&rank, std::nullopt, 0);
   if (RunsDecided(rank) && !ran_decided) {
-    if (rank.held == decided_) rank.held.reset();
     rank.committed = false;
     rank.pending.nonce = 0;
     rank.nacked = false;

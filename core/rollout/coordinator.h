@@ -180,7 +180,7 @@ class Coordinator {
     bool retired = false;    // Confirmed Retire for decided_.
     std::uint64_t incarnation = 0;
     PlanId active;
-    std::optional<PlanId> held;     // Loaded, as far as known.
+    std::optional<PlanId> held;     // Newest plan it is known to have loaded.
     std::optional<PlanId> offered;  // Of the last Prepare in this incarnation.
     Pending pending;
     std::uint64_t abort_nonce = 0;

@@ -236,6 +236,20 @@ TEST(CoordinatorDecisionTest, NamesRanksThatLagBehindAndDoesNotAbort) {
   EXPECT_EQ(daemon.coordinator.waiting_for(), "rank 1 committing, rank 2 missing");
 }
 
+TEST(CoordinatorDecisionTest, NoRankLagsBeforeTheDecisionIsOld) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kIdle);
+  daemon.Advance(absl::Hours(1));
+  ASSERT_TRUE(daemon.Propose().ok());
+  daemon.ProposalStored();
+  daemon.Prepared(0);
+  daemon.DecisionStored();
+  daemon.Advance(absl::Seconds(9));
+  EXPECT_EQ(daemon.state(0), RankState::kPrepared);
+  daemon.Advance(absl::Seconds(1));
+  EXPECT_EQ(daemon.state(0), RankState::kLagging);
+}
+
 TEST(CoordinatorDecisionTest, AllLagIfTheVoteItselfDoesNotCome) {
   CoordinatorHarness daemon(2);
   daemon.BringTo(PlanPhase::kCommitting);

@@ -170,6 +170,21 @@ TEST(CoordinatorHelloTest, ARankThatRefusesAnAbortIsAhead) {
   EXPECT_TRUE(absl::IsFailedPrecondition(daemon.Propose()));
 }
 
+TEST(CoordinatorHelloTest, ARefusedAbortEndsTheNextPlanToo) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kAborting);
+  daemon.AbortStored();
+  const std::uint64_t abort = daemon.nonce[0];
+  ASSERT_TRUE(daemon.Propose(Plan(kTerm, 6)).ok());
+  daemon.ProposalStored({kTerm, 6});
+  daemon.Take();
+  daemon.coordinator.OnNack(RankId(0), abort, Nack{NackCode::kBusy, "held"}, daemon.now,
+                            &daemon.actions);
+  ASSERT_EQ(daemon.actions.size(), 1u);
+  EXPECT_EQ(daemon.actions[0].kind, CoordinatorAction::Kind::kPersistAbort);
+  EXPECT_THAT(daemon.actions[0].reason, HasSubstr("rank 0 refuses to abort"));
+}
+
 TEST(CoordinatorHelloTest, ANewSessionForgetsThatARankWasAhead) {
   CoordinatorHarness daemon(1);
   RankHello hello = CoordinatorHarness::MakeHello(0);

@@ -371,6 +371,18 @@ TEST(CoordinatorTest, AbortingTwiceIsOneAbort) {
   EXPECT_EQ(daemon.last.reason, "aborted: by hand");
 }
 
+TEST(CoordinatorTest, AnswersToAPlanThatIsAbortedMeanwhileAreIgnored) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kPreparing);
+  const std::uint64_t asked = daemon.nonce[1];
+  ASSERT_TRUE(daemon.coordinator.Abort("by hand", daemon.now, &daemon.actions).ok());
+  daemon.AbortStored();
+  daemon.coordinator.OnNack(RankId(1), asked, Nack{NackCode::kCopyFailed, "cancelled"}, daemon.now,
+                            &daemon.actions);
+  EXPECT_EQ(daemon.state(1), RankState::kSynced);
+  EXPECT_EQ(daemon.detail(1), "");
+}
+
 TEST(CoordinatorTest, ARefusedProposalEndsThePlan) {
   CoordinatorHarness daemon(1);
   daemon.BringTo(PlanPhase::kProposed);
