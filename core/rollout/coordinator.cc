@@ -288,7 +288,6 @@ void Coordinator::OnHeld(RankId id, std::uint64_t nonce, absl::Duration now, Act
   rank.committed = rank.held == decided_;
   rank.nacked = false;
   rank.detail.clear();
-  rank.pause = options_.retry_min;
   DecideIfPrepared(actions);
   Advance(id, actions);
 }
@@ -304,7 +303,6 @@ void Coordinator::OnActive(RankId id, const PlanId& active, absl::Duration now, 
     rank.committed = false;
     rank.pending.nonce = 0;
     rank.nacked = false;
-    rank.pause = options_.retry_min;
     if (!rank.ahead) rank.detail.clear();
   }
   AbortIfUnfit(actions);
@@ -568,8 +566,7 @@ std::optional<Coordinator::Step> Coordinator::NextStep(const Rank& rank) const {
     if (HoldsCandidate(rank)) return std::nullopt;
     return Step{Kind::kSendPrepare, *candidate_};
   }
-  const bool settled = phase_ == PlanPhase::kIdle || phase_ == PlanPhase::kRetiring;
-  if (settled && retire_open_ && !rank.retired) return Step{Kind::kSendRetire, rank.active};
+  if (retire_open_ && !rank.retired) return Step{Kind::kSendRetire, rank.active};
   return std::nullopt;
 }
 

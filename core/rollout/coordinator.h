@@ -187,7 +187,7 @@ class Coordinator {
     absl::Duration progress_at;    // Last sign of work on a Prepare.
     absl::Duration behind_since;   // Begin of the session or of the decision.
     absl::Duration send_again_at;  // Nothing is repeated before.
-    absl::Duration pause;          // After the next nack.
+    absl::Duration pause;          // After the next nack; short again for a new plan or session.
     std::string detail;
   };
 

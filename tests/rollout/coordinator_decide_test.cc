@@ -278,6 +278,25 @@ TEST(CoordinatorDecisionTest, ActiveAnswersForHeldAndCommit) {
   EXPECT_THAT(daemon.Take(), ElementsAre("retire 0"));
 }
 
+TEST(CoordinatorDecisionTest, AnswersThatComeAfterActiveAreIgnored) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kCommitting);
+  daemon.Active(0);
+  daemon.Held(0);
+  daemon.Refuse(0, NackCode::kBaseMismatch);
+  EXPECT_EQ(daemon.state(0), RankState::kSynced);
+  EXPECT_EQ(daemon.detail(0), "");
+}
+
+TEST(CoordinatorDecisionTest, ARankThatSwitchedIsWaitedForAgainWithTheNextPlan) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kRetiring);
+  daemon.Retired(0);
+  ASSERT_TRUE(daemon.Propose(Plan(kTerm, 6)).ok());
+  daemon.ProposalStored({kTerm, 6});
+  EXPECT_EQ(daemon.coordinator.waiting_for(), "rank 0 preparing");
+}
+
 TEST(CoordinatorDecisionTest, RetiringDoesNotWaitForRanksThatAreGone) {
   CoordinatorHarness daemon(2);
   daemon.BringTo(PlanPhase::kRetiring);

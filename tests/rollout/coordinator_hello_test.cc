@@ -89,6 +89,35 @@ TEST(CoordinatorHelloTest, ARankThatLostItsSessionWhileLoadingIsToldOfTheAbort) 
   for (const std::string& text : daemon.Take()) EXPECT_NE(text, "abort 1");
 }
 
+TEST(CoordinatorHelloTest, ARankThatReturnsWithAnAbortedPlanIsToldOnce) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kPreparing);
+  daemon.Prepared(1);
+  daemon.Disconnect(1);
+  daemon.Refuse(0, NackCode::kNoMemory);
+  daemon.AbortStored();
+  daemon.Take();
+  RankHello hello = CoordinatorHarness::MakeHello(1);
+  hello.held = kPlan;
+  daemon.Hello(hello);
+  EXPECT_THAT(daemon.Take(), ElementsAre("abort 1"));
+}
+
+TEST(CoordinatorHelloTest, APlanThatWasDoneBeforeTheRestartIsNotDoneAgain) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kIdle);
+  RankHello hello = CoordinatorHarness::MakeHello(0, Plan(1, 3));
+  hello.incarnation = 999;
+  daemon.Hello(hello);
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kCommitting);
+  daemon.Prepared(0);
+  daemon.Active(0, kDecided);
+  daemon.Take();
+  daemon.Retired(0);
+  EXPECT_THAT(daemon.Take(), IsEmpty());
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kIdle);
+}
+
 TEST(CoordinatorHelloTest, ARankThatReturnsDuringTheAbortIsToldWhenItIsStored) {
   CoordinatorHarness daemon(2);
   daemon.BringTo(PlanPhase::kAborting);
