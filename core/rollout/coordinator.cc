@@ -300,6 +300,7 @@ void Coordinator::OnActive(RankId id, const PlanId& active, absl::Duration now, 
   rank.active = active;
   if (!rank.ahead) JudgeAhead(&rank, std::nullopt, 0);
   if (RunsDecided(rank) && !ran_decided) {
+    rank.held.reset();
     rank.committed = false;
     rank.pending.nonce = 0;
     rank.nacked = false;
