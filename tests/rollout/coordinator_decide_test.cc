@@ -162,6 +162,21 @@ TEST(CoordinatorDecisionTest, AsksARankThatRefusesWithDoublingPauses) {
   }
 }
 
+TEST(CoordinatorDecisionTest, ThePauseIsShortAgainForTheNextPlan) {
+  CoordinatorHarness daemon(1);
+  daemon.BringTo(PlanPhase::kPreparing);
+  daemon.Refuse(0, NackCode::kNoMemory);
+  daemon.AbortStored();
+  ASSERT_TRUE(daemon.Propose(Plan(kTerm, 6)).ok());
+  daemon.ProposalStored({kTerm, 6});
+  daemon.Prepared(0);
+  daemon.DecisionStored();
+  daemon.Refuse(0, NackCode::kBaseMismatch);
+  daemon.Take();
+  daemon.Advance(absl::Seconds(1));
+  EXPECT_THAT(daemon.Take(), ElementsAre("prepare 0"));
+}
+
 TEST(CoordinatorDecisionTest, ALostConnectionAfterTheDecisionIsBroughtForwardAgain) {
   CoordinatorHarness daemon(2);
   daemon.BringTo(PlanPhase::kCommitting);
@@ -282,8 +297,8 @@ TEST(CoordinatorDecisionTest, AnswersThatComeAfterActiveAreIgnored) {
   CoordinatorHarness daemon(2);
   daemon.BringTo(PlanPhase::kCommitting);
   daemon.Active(0);
-  daemon.Held(0);
   daemon.Refuse(0, NackCode::kBaseMismatch);
+  daemon.Held(0);
   EXPECT_EQ(daemon.state(0), RankState::kSynced);
   EXPECT_EQ(daemon.detail(0), "");
 }
