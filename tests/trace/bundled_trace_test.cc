@@ -34,7 +34,7 @@ TEST(BundledTraceTest, HasTheShapeAndTopologyOfTheQuickStart) {
                                     .num_experts = 32,
                                     .num_expert_groups = 1,
                                     .top_k = 4,
-                                    .expert_bytes = 13236480}));
+                                    .expert_bytes = 13219200}));
   EXPECT_EQ(info.num_request_slots, 64);
   EXPECT_EQ(info.num_steps, 300);
   auto topology = Topology::Create(info.ranks);
