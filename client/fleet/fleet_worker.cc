@@ -1,0 +1,269 @@
+#include "client/fleet/fleet_worker.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/fleet/sender.h"
+#include "client/worker/plan_intake.h"
+#include "client/worker/worker_session.h"
+#include "core/base/clock.h"
+#include "core/base/fingerprint.h"
+#include "core/base/status_macros.h"
+#include "core/model/balance.h"
+
+namespace ballast {
+namespace {
+
+// Paces the steps of the fleet: rank 0 waits here before it meets the others.
+class Pacer {
+ public:
+  explicit Pacer(int step_ms) : period_(absl::Milliseconds(step_ms)) {}
+
+  // Returns when the next step is due. A step that took too long is not made up for.
+  void Wait() {
+    if (period_ == absl::ZeroDuration()) return;
+    const absl::Duration now = RealClock().Uptime();
+    if (due_ > now) absl::SleepFor(due_ - now);
+    due_ = std::max(now, due_) + period_;
+  }
+
+ private:
+  const absl::Duration period_;
+  absl::Duration due_;
+};
+
+// Shows on the board whether the session stands, and tells people of what went wrong,
+// once per kind of event. Tell() is called on the session's thread.
+class EventTeller {
+ public:
+  EventTeller(RankBoard& board, RankId rank) : board_(board), rank_(rank) {}
+
+  // Keeps the board as it is: the session is about to be closed from this end.
+  void Leave() { left_.store(true, std::memory_order_release); }
+
+  void Tell(const WorkerEvent& event) {
+    using Kind = WorkerEvent::Kind;
+    if (left_.load(std::memory_order_acquire)) return;
+    if (event.kind == Kind::kConnected) board_.connected.store(1, std::memory_order_release);
+    if (event.kind == Kind::kDisconnected) board_.connected.store(0, std::memory_order_release);
+    const bool is_fault =
+        event.kind == Kind::kHelloRefused || event.kind == Kind::kStaleDaemon ||
+        event.kind == Kind::kMalformedMessage || event.kind == Kind::kPlanNacked ||
+        event.kind == Kind::kDigestDisagreement || event.kind == Kind::kReportRejected;
+    if (!is_fault || std::exchange(told_[static_cast<std::size_t>(event.kind)], true)) return;
+    std::fprintf(stderr, "rank %d: %s: %s\n", rank_.value, WorkerEventName(event.kind),
+                 event.detail.c_str());
+  }
+
+ private:
+  RankBoard& board_;
+  const RankId rank_;
+  std::atomic<bool> left_{false};
+  std::array<bool, 32> told_{};
+};
+
+class FleetWorker {
+ public:
+  FleetWorker(const FleetLinks& links, RankId rank)
+      : links_(links),
+        rank_(rank),
+        board_(links.board.rank(rank)),
+        teller_(board_, rank),
+        sender_(links.setup.shape, links.setup.topology),
+        loader_(links.weights),
+        pacer_(links.options.step_ms) {}
+
+  absl::Status Start() {
+    const FleetSetup& setup = links_.setup;
+    BALLAST_ASSIGN_OR_RETURN(source_, MakeRequestSource(links_.options, setup));
+    const PlanIntake intake(setup.shape, setup.topology, rank_, /*membership_gen=*/0);
+    BALLAST_ASSIGN_OR_RETURN(PlanInHand initial,
+                             intake.Make(InitialPlan(setup.shape, setup.topology)));
+    shadow_cell_.Install(initial.table);
+    WorkerOptions options;
+    options.daemon_address = links_.options.daemon;
+    options.ep_group = links_.options.ep_group;
+    options.rank = rank_;
+    options.shape = setup.shape;
+    options.router.spill_threshold = links_.options.spill_threshold;
+    options.on_event = [this](const WorkerEvent& event) { teller_.Tell(event); };
+    shadow_router_ = std::make_unique<ReplicaRouter>(shadow_cell_, options.router);
+    BALLAST_ASSIGN_OR_RETURN(session_,
+                             WorkerSession::Create(std::move(options), setup.topology, loader_));
+    return absl::OkStatus();
+  }
+
+  // OK after the last step; Aborted if somebody else gave up.
+  absl::Status Serve() {
+    for (std::uint64_t step = 1;; ++step) {
+      BALLAST_RETURN_IF_ERROR(ServeStep(step));
+      const bool is_last = step == links_.options.num_steps || links_.exchange.StopWanted(step);
+      if (!is_last) continue;
+      // The counts of the last step are complete only once all ranks have met again.
+      teller_.Leave();
+      if (!links_.lockstep.Arrive()) return absl::AbortedError("another rank gave up");
+      return Record(step);
+    }
+  }
+
+ private:
+  absl::Status ServeStep(std::uint64_t step) {
+    if (rank_.value == 0) pacer_.Wait();
+    if (session_->BeginStep(step) || active_plan_ == nullptr) AdoptPlan();
+    BALLAST_RETURN_IF_ERROR(SendPicks(step));
+    links_.exchange.Word(step, rank_) = {
+        .vote = session_->Vote(),
+        .digest_prefix = session_->active_digest_prefix(),
+        .wants_stop = links_.board.stop_requested() ? std::uint64_t{1} : 0};
+    if (!links_.lockstep.Arrive()) return absl::AbortedError("another rank gave up");
+    BALLAST_RETURN_IF_ERROR(CheckOnePlan(step));
+    BALLAST_RETURN_IF_ERROR(CheckWeights(step));
+    ReceivePicks(step);
+    session_->OnVote(links_.exchange.ReducedVote(step));
+    session_->EndStep(step);
+    return step > 1 ? Record(step - 1) : absl::OkStatus();
+  }
+
+  // The first step of a plan: what the board shows and the checks need changes.
+  void AdoptPlan() {
+    if (active_plan_ != nullptr) board_.plans_activated.fetch_add(1, std::memory_order_release);
+    active_plan_ = session_->active_plan();
+    board_.moved_slots.store(loader_.moved_slots(), std::memory_order_release);
+  }
+
+  absl::Status SendPicks(std::uint64_t step) {
+    BALLAST_ASSIGN_OR_RETURN(const TraceStep tokens,
+                             source_->TokensOfStep(step - 1, SlotsOfSender(links_.setup, rank_)));
+    sender_.Send(tokens, session_->router(), links_.exchange.Outbox(step, rank_));
+    shadow_router_->BeginStep();
+    sender_.SendToRanks(tokens, *shadow_router_, links_.exchange.ShadowOutbox(step, rank_));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckOnePlan(std::uint64_t step) {
+    const RankId odd = links_.exchange.OddRank(step);
+    if (!odd.valid()) return absl::OkStatus();
+    return absl::InternalError(
+        absl::StrCat("step ", step, ": two plans in one step: rank 0 routes by ",
+                     absl::Hex(links_.exchange.Word(step, RankId(0)).digest_prefix), ", rank ",
+                     odd.value, " by ", absl::Hex(links_.exchange.Word(step, odd).digest_prefix)));
+  }
+
+  absl::Status CheckWeights(std::uint64_t step) {
+    const SlotRange own = links_.setup.topology.slots_of(rank_);
+    for (int layer = 0; layer < links_.setup.shape.num_layers; ++layer) {
+      const absl::Span<const ExpertId> experts = active_plan_->experts(LayerId(layer));
+      for (int i = 0; i < own.count; ++i) {
+        const SlotId slot(own.first.value + i);
+        const ExpertId held =
+            WeightMemory::ExpertIn(LayerId(layer), links_.weights.slot(LayerId(layer), slot));
+        if (held == experts[slot.value]) continue;
+        return absl::InternalError(absl::StrCat("step ", step, ", layer ", layer, ", slot ",
+                                                slot.value, ": holds expert ", held.value,
+                                                ", is routed as ", experts[slot.value].value));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void ReceivePicks(std::uint64_t step) {
+    const SlotRange own = links_.setup.topology.slots_of(rank_);
+    for (int layer = 0; layer < links_.setup.shape.num_layers; ++layer) {
+      const LayerId id(layer);
+      std::uint64_t received = 0;
+      for (int i = 0; i < own.count; ++i) {
+        const std::uint64_t picks = links_.exchange.PicksFor(step, id, SlotId(own.first.value + i));
+        session_->counters().Add(id, i, picks);
+        received += picks;
+      }
+      links_.exchange.Received(step, rank_)[layer] = static_cast<std::uint32_t>(received);
+      links_.exchange.ShadowReceived(step, rank_)[layer] =
+          static_cast<std::uint32_t>(links_.exchange.ShadowPicksFor(step, id, rank_));
+    }
+    if (rank_.value == 0) RememberPlan(step);
+  }
+
+  // Which plan served a step, until its record is written one step later.
+  void RememberPlan(std::uint64_t step) {
+    plan_of_step_[step % 2] = {session_->active().version, session_->active_digest_prefix()};
+  }
+
+  // Rank 0 writes down a step of which all ranks have counted their part.
+  absl::Status Record(std::uint64_t step) {
+    if (rank_.value != 0) return absl::OkStatus();
+    StepRecord record = {.step = step,
+                         .plan = plan_of_step_[step % 2].first,
+                         .digest_prefix = plan_of_step_[step % 2].second};
+    const int num_ranks = links_.setup.topology.num_ranks();
+    std::vector<LayerBalance> before, after;
+    std::vector<double> before_picks(num_ranks), after_picks(num_ranks);
+    for (int layer = 0; layer < links_.setup.shape.num_layers; ++layer) {
+      for (int rank = 0; rank < num_ranks; ++rank) {
+        before_picks[rank] = links_.exchange.ShadowReceived(step, RankId(rank))[layer];
+        after_picks[rank] = links_.exchange.Received(step, RankId(rank))[layer];
+      }
+      before.push_back(BalanceOfRanks(links_.setup.topology, before_picks));
+      after.push_back(BalanceOfRanks(links_.setup.topology, after_picks));
+    }
+    BALLAST_RETURN_IF_ERROR(CheckConservation(step, before, after));
+    record.imbalance_before = MeanImbalanceRatio(before);
+    record.imbalance_after = MeanImbalanceRatio(after);
+    // A parent that does not read for long stops the fleet rather than losing steps.
+    while (!links_.board.TryPush(record)) {
+      if (links_.lockstep.aborted()) return absl::AbortedError("another rank gave up");
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return absl::OkStatus();
+  }
+
+  // No pick is lost or doubled on its way, by either routing.
+  absl::Status CheckConservation(std::uint64_t step, absl::Span<const LayerBalance> before,
+                                 absl::Span<const LayerBalance> after) const {
+    for (std::size_t layer = 0; layer < after.size(); ++layer) {
+      const double shadow = before[layer].mean_rank_load;
+      const double served = after[layer].mean_rank_load;
+      if (std::abs(shadow - served) <= 1e-9 * shadow) continue;
+      return absl::InternalError(absl::StrCat("step ", step, ", layer ", layer, ": ", served,
+                                              " picks per rank arrived, ", shadow,
+                                              " were sent by the initial plan"));
+    }
+    return absl::OkStatus();
+  }
+
+  const FleetLinks links_;
+  const RankId rank_;
+  RankBoard& board_;
+  EventTeller teller_;
+  Sender sender_;
+  MemoryWeightLoader loader_;
+  Pacer pacer_;
+  std::unique_ptr<RequestSource> source_;
+  TableCell shadow_cell_;
+  std::unique_ptr<ReplicaRouter> shadow_router_;
+  std::unique_ptr<WorkerSession> session_;  // Destroyed before what it calls.
+  std::shared_ptr<const PlacementPlan> active_plan_;
+  std::array<std::pair<PlanVersion, std::uint64_t>, 2> plan_of_step_;
+};
+
+}  // namespace
+
+int RunFleetWorker(const FleetLinks& links, RankId rank) {
+  FleetWorker worker(links, rank);
+  absl::Status status = worker.Start();
+  if (status.ok()) status = worker.Serve();
+  if (status.ok()) return 0;
+  if (!absl::IsAborted(status)) links.lockstep.Abort(rank.value, status.message());
+  return 1;
+}
+
+}  // namespace ballast

@@ -1,0 +1,34 @@
+#ifndef BALLAST_CLIENT_FLEET_FLEET_WORKER_H_
+#define BALLAST_CLIENT_FLEET_FLEET_WORKER_H_
+
+#include "client/fleet/fleet_board.h"
+#include "client/fleet/fleet_options.h"
+#include "client/fleet/lockstep.h"
+#include "client/fleet/step_exchange.h"
+#include "client/fleet/weight_memory.h"
+#include "core/base/ids.h"
+
+namespace ballast {
+
+// What the ranks of a fleet share. The references must outlive the workers.
+struct FleetLinks {
+  const FleetOptions& options;
+  const FleetSetup& setup;
+  Lockstep& lockstep;
+  StepExchange& exchange;
+  FleetBoard& board;
+  WeightMemory& weights;
+};
+
+// Serves as `rank` until the last step or the end of the lockstep, with a worker session,
+// router and counters as an engine would embed them. Rank 0 also paces the steps and
+// records them on the board. In each step a rank checks that all ranks route by one plan
+// and that its slots hold the experts which that plan routes to them; what fails aborts
+// the lockstep with the values.
+//
+// The exit status of the worker: 0 after the last step, 1 otherwise.
+int RunFleetWorker(const FleetLinks& links, RankId rank);
+
+}  // namespace ballast
+
+#endif  // BALLAST_CLIENT_FLEET_FLEET_WORKER_H_
