@@ -22,7 +22,7 @@ struct alignas(64) RankBoard {
 // One step as it was served.
 struct StepRecord {
   std::uint64_t step = 0;
-  PlanVersion plan;                 // Served in this step by all ranks; {0, 0}: the initial one.
+  PlanVersion plan{};               // Served in this step by all ranks; {0, 0}: the initial one.
   std::uint64_t digest_prefix = 0;  // Of that plan.
   double imbalance_before = 1;      // Mean over layers of max/mean, had the initial plan served.
   double imbalance_after = 1;       // The same, as measured.

@@ -10,12 +10,12 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "client/ctl/query_client.h"
 #include "client/fleet/fleet_board.h"
 #include "client/fleet/fleet_summary.h"
 #include "client/fleet/fleet_worker.h"
 #include "client/fleet/live_table.h"
 #include "client/fleet/lockstep.h"
+#include "client/fleet/planner_query.h"
 #include "client/fleet/shared_region.h"
 #include "client/fleet/step_exchange.h"
 #include "client/fleet/weight_memory.h"
@@ -116,20 +116,12 @@ class Fleet {
     table_.Refresh(board_, RealClock().Uptime());
   }
 
-  std::string AskPlanner() const {
-    v1::GetStatusRequest request;
-    request.set_ep_group(options_.ep_group);
-    v1::DaemonStatus status;
-    if (ctl::QueryClient(options_.daemon).GetStatus(request, &status).has_value()) return "";
-    return status.groups_size() > 0 ? status.groups(0).planner() : "";
-  }
-
   int Conclude() {
     table_.Finish();
     FleetSummary summary = {.plans_activated = board_.PlansActivatedByAll(),
                             .workers = board_.NumConnected(),
                             .moved_slots = board_.MovedSlots(),
-                            .planner = AskPlanner()};
+                            .planner = AskPlanner(options_.daemon, options_.ep_group)};
     last_fifth_.FillIn(&summary);
     std::fprintf(options_.json ? stderr : stdout, "%s", summary.Text().c_str());
     if (options_.once || options_.json) std::fprintf(stdout, "%s\n", summary.Json().c_str());

@@ -15,7 +15,7 @@ struct TableLine {
   std::uint64_t step = 0;
   double imbalance_before = 1;
   double imbalance_after = 1;
-  PlanVersion plan;
+  PlanVersion plan{};
   std::uint64_t digest_prefix = 0;
   std::uint64_t moved_slots = 0;
   int connected = 0;
