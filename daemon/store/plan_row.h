@@ -1,8 +1,11 @@
 #ifndef BALLAST_DAEMON_STORE_PLAN_ROW_H_
 #define BALLAST_DAEMON_STORE_PLAN_ROW_H_
 
-#include "absl/status/status.h"
+#include <cstdint>
+#include <optional>
+
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "core/store/plan_store.h"
 #include "daemon/store/sqlite_database.h"
 
