@@ -25,7 +25,10 @@ enum class RelabelScope {
 //
 // Both plans must be of this topology (checked by size in all builds). Slots
 // within a rank keep the solver's order: call KeepSlotsWithinRanks() afterwards.
-// Cost: 10-30 ms for 58 layers x 384 slots on 128 ranks.
+// Cost, measured on one core of the busy reference machine: 2 / 25 / 60 ms in the order of the
+// scopes for 58 layers x 384 slots on 128 ranks, 15 / 240 / 850 ms for 61 x 1024 on 512.
+// It brings the slots to load after 1 % of noise from 81 to 66 / 61 / 50 %, and from 90 to
+// 79 / 60 / 43 %.
 void RelabelRanks(const Topology& topology, const PlacementPlan& from, RelabelScope scope,
                   PlacementPlan* to);
 

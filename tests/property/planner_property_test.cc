@@ -189,6 +189,32 @@ TEST(PlannerPropertyTest, StartedFromItsOwnResultItReturnsIt) {
   });
 }
 
+// The same placement with the content of two random ranks of each row exchanged.
+PlacementPlan ExchangeRanks(const SolverInstance& instance, PlacementPlan plan, Random& random) {
+  const int row_size = instance.topology.num_ranks() / instance.topology.num_rows();
+  for (int layer = 0; layer < instance.shape.num_layers; ++layer) {
+    for (int row = 0; row < instance.topology.num_rows(); ++row) {
+      const auto first_slot = [&] {
+        const auto rank = static_cast<std::int32_t>(row * row_size + random.Below(row_size));
+        return static_cast<std::ptrdiff_t>(layer) * plan.num_slots +
+               instance.topology.slots_of(RankId(rank)).first.value;
+      };
+      const auto a = plan.expert_in_slot.begin() + first_slot();
+      const auto b = plan.expert_in_slot.begin() + first_slot();
+      if (a != b) std::swap_ranges(a, a + instance.topology.slots_of(RankId(0)).count, b);
+    }
+  }
+  SetEqualShares(instance.shape, plan);
+  return plan;
+}
+
+TEST(PlannerPropertyTest, StartedFromItsResultOnOtherRanksItReturnsThat) {
+  ForEachInstance([](const SolverInstance& instance, Random& random) {
+    const PlacementPlan current = ExchangeRanks(instance, Solve(instance), random);
+    EXPECT_EQ(Solve(instance, &current), current);
+  });
+}
+
 TEST(PlannerPropertyTest, RenumberingKeepsRankLoadsAndNeverMovesMore) {
   ForEachInstance([](const SolverInstance& instance, Random& random) {
     const PlacementPlan from = Solve(instance);
