@@ -97,17 +97,28 @@ void SleepOneSecond(Clock& clock) {
   clock.WaitUntil(mutex, absl::Condition(&never), clock.Uptime() + absl::Seconds(1));
 }
 
-int Status(const StatusOptions& options, const Environment& environment) {
+int Watch(const StatusOptions& options, const Environment& environment) {
   QueryClient client(options.daemon);
-  for (;;) {
+  while (environment.streams.out.good()) {
     bool healthy = false;
+    // A daemon that restarts is what one watches for: say so and ask again.
     if (auto error = ShowOnce(client, options, environment.streams.out, &healthy)) {
-      return Fail(*error, options.form, environment.streams);
+      Fail(*error, options.form, environment.streams);
     }
-    if (!options.watch) return healthy ? kExitOk : kExitDiffers;
     SleepOneSecond(environment.clock);
     if (options.form == OutputForm::kTable) environment.streams.out << "\n";
   }
+  return kExitOk;
+}
+
+int Status(const StatusOptions& options, const Environment& environment) {
+  if (options.watch) return Watch(options, environment);
+  QueryClient client(options.daemon);
+  bool healthy = false;
+  if (auto error = ShowOnce(client, options, environment.streams.out, &healthy)) {
+    return Fail(*error, options.form, environment.streams);
+  }
+  return healthy ? kExitOk : kExitDiffers;
 }
 
 }  // namespace

@@ -9,7 +9,8 @@
 namespace ballast::ctl {
 
 // `ballastctl status [--group G] [-w]`: one screen of the daemon and its groups.
-// Exit code 1 if a group is not healthy.
+// Exit code 1 if a group is not healthy. With -w a new screen every second, whether
+// or not the daemon answers, until the program or its output ends.
 void AddStatusCommand(CommandLine& line);
 
 // The screen: the daemon, its groups, and below them the workers that are not synced.

@@ -45,7 +45,8 @@ void TextTable::Print(std::ostream& out) const {
 std::string Fixed(double value, int decimals) { return absl::StrFormat("%.*f", decimals, value); }
 
 std::string Brief(double value) {
-  return std::abs(value) >= 1000 ? absl::StrFormat("%.0f", value) : absl::StrFormat("%.4g", value);
+  const bool whole = std::abs(value) >= 1000 && std::abs(value) < 1e9;
+  return absl::StrFormat(whole ? "%.0f" : "%.4g", value);
 }
 
 std::string Percent(double part) {

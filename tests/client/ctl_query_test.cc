@@ -5,8 +5,11 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "ballast/v1/query.grpc.pb.h"
 #include "client/ctl/yaml_writer.h"
@@ -175,6 +178,39 @@ TEST_F(CtlQueryTest, StatusInJsonHasTheNamesOfTheProtoAndAllPlainFields) {
 
 TEST_F(CtlQueryTest, StatusInYamlIsTheSameDocument) {
   EXPECT_EQ(Run({"status", "-o", "yaml"}).out, ToYaml(Run({"status", "-o", "json"}).json()));
+}
+
+// Sleeps not at all, and keeps how long it should have.
+class InstantClock final : public Clock {
+ public:
+  absl::Time WallNow() const override { return absl::UnixEpoch(); }
+  absl::Duration Uptime() const override { return absl::ZeroDuration(); }
+  bool WaitUntil(absl::Mutex&, const absl::Condition&, absl::Duration deadline) override {
+    sleeps.push_back(deadline);
+    if (on_sleep) on_sleep();
+    return false;
+  }
+
+  std::vector<absl::Duration> sleeps;
+  std::function<void()> on_sleep;
+};
+
+TEST_F(CtlQueryTest, WatchShowsAScreenEverySecondUntilItsOutputEnds) {
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  InstantClock clock;
+  clock.on_sleep = [&] {
+    if (clock.sleeps.size() == 2) server_->Shutdown();
+    if (clock.sleeps.size() == 3) out.setstate(std::ios::badbit);
+  };
+  const char* const argv[] = {"ballastctl", "status", "-w", "--daemon", address_.c_str()};
+  EXPECT_EQ(RunBallastctl(5, argv, {in, {out, err}, clock}), 0);
+  EXPECT_THAT(clock.sleeps,
+              testing::ElementsAre(absl::Seconds(1), absl::Seconds(1), absl::Seconds(1)));
+  const std::string screens = out.str();
+  EXPECT_NE(screens.find("DAEMON"), screens.rfind("DAEMON"));
+  EXPECT_THAT(err.str(), HasSubstr("cannot reach the daemon"));
 }
 
 TEST_F(CtlQueryTest, StatusAsksForOneGroup) {
