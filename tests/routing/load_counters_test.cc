@@ -110,23 +110,29 @@ TEST(LoadCountersTest, ASecondActivationLosesTheBankThatNobodyTook) {
   EXPECT_EQ(previous.plan, Plan(2));
 }
 
-// The engine adds one pick to every count in every step, and turns the bank every few
-// steps; plan p begins at step p * kStepsPerPlan.
+// The engine adds one pick to every count in every step; plan p begins at step
+// p * kMaxSteps. Three of four plans are replaced at once, so that banks turn while
+// they are read.
 class Engine {
  public:
   static constexpr int kLayers = 4;
   static constexpr int kSlots = 3;
-  static constexpr std::uint64_t kPlans = 50000;
-  static constexpr std::uint64_t kStepsPerPlan = 5;
+  static constexpr std::uint64_t kPlans = 200000;
+  static constexpr std::uint64_t kMaxSteps = 5;
 
-  void Run() {
+  static std::uint64_t StepsOf(std::uint64_t plan) { return plan % 4 == 0 ? kMaxSteps : 0; }
+
+  // Begins when `readers` threads have called Join().
+  void Run(int readers) {
+    while (joined_.load() < readers) std::this_thread::yield();
     for (std::uint64_t plan = 1; plan <= kPlans; ++plan) {
-      counters_.Activate(Plan(plan), plan * kStepsPerPlan);
-      for (std::uint64_t k = 0; k < kStepsPerPlan; ++k) Step(plan * kStepsPerPlan + k);
+      counters_.Activate(Plan(plan), plan * kMaxSteps);
+      for (std::uint64_t k = 0; k < StepsOf(plan); ++k) Step(plan * kMaxSteps + k);
     }
     done_.store(true);
   }
 
+  void Join() { ++joined_; }
   bool done() const { return done_.load(); }
   LoadCounters& counters() { return counters_; }
 
@@ -134,12 +140,12 @@ class Engine {
   static void Check(const LoadCounters::Snapshot& snapshot) {
     const std::uint64_t sequence = snapshot.plan.version.sequence;
     ASSERT_EQ(snapshot.plan, sequence == 0 ? PlanId{} : Plan(sequence));
-    ASSERT_EQ(snapshot.step_first, sequence * kStepsPerPlan);
+    ASSERT_EQ(snapshot.step_first, sequence * kMaxSteps);
     const std::uint64_t ended = snapshot.step_last + 1 - snapshot.step_first;
-    ASSERT_LE(ended, kStepsPerPlan);
+    ASSERT_LE(ended, StepsOf(sequence));
     for (std::uint64_t count : snapshot.counts) {
       ASSERT_GE(count, ended);
-      ASSERT_LE(count, kStepsPerPlan);
+      ASSERT_LE(count, StepsOf(sequence));
     }
   }
 
@@ -152,12 +158,14 @@ class Engine {
   }
 
   LoadCounters counters_{kLayers, kSlots};
+  std::atomic<int> joined_{0};
   std::atomic<bool> done_{false};
 };
 
 TEST(LoadCountersTest, ReadersSeeWholeBanksThatNeverGoBack) {
   Engine engine;
   const auto read = [&engine] {
+    engine.Join();
     LoadCounters::Snapshot last = engine.counters().Current();
     while (!engine.done()) {
       const LoadCounters::Snapshot next = engine.counters().Current();
@@ -174,35 +182,67 @@ TEST(LoadCountersTest, ReadersSeeWholeBanksThatNeverGoBack) {
   };
   std::thread first(read);
   std::thread second(read);
-  engine.Run();
+  engine.Run(/*readers=*/2);
   first.join();
   second.join();
   const LoadCounters::Snapshot end = engine.counters().Current();
   EXPECT_EQ(end.plan, Plan(Engine::kPlans));
-  EXPECT_THAT(end.counts, Each(Engine::kStepsPerPlan));
+  EXPECT_THAT(end.counts, Each(Engine::StepsOf(Engine::kPlans)));
 }
 
-TEST(LoadCountersTest, PreviousBanksAreWholeAndTakenByOneReader) {
+TEST(LoadCountersTest, PreviousBanksAreWholeWhileTheEngineRuns) {
   Engine engine;
-  std::vector<std::atomic<int>> times_taken(Engine::kPlans + 1);
-  const auto take = [&engine, &times_taken] {
+  std::uint64_t last_taken = 0;
+  std::thread taker([&engine, &last_taken] {
+    engine.Join();
     LoadCounters::Snapshot snapshot;
     bool last_round = false;
     while (!last_round) {
       last_round = engine.done();
       if (!engine.counters().TakePrevious(&snapshot)) continue;
-      ASSERT_THAT(snapshot.counts, Each(Engine::kStepsPerPlan));
       Engine::Check(snapshot);
-      ++times_taken[snapshot.plan.version.sequence];
+      ASSERT_GT(snapshot.plan.version.sequence, last_taken);
+      last_taken = snapshot.plan.version.sequence;
+      ASSERT_THAT(snapshot.counts, Each(Engine::StepsOf(last_taken)));
+    }
+  });
+  engine.Run(/*readers=*/1);
+  taker.join();
+  EXPECT_EQ(last_taken, Engine::kPlans - 1);
+}
+
+TEST(LoadCountersTest, OneOfTwoReadersTakesThePreviousBank) {
+  constexpr int kRounds = 20000;
+  LoadCounters counters(2, 2);
+  counters.Activate(Plan(0), 0);
+  std::atomic<int> round{0};
+  std::atomic<int> tries{0};
+  std::atomic<int> taken{0};
+  const auto take = [&counters, &taken, &tries] {
+    LoadCounters::Snapshot snapshot;
+    taken += counters.TakePrevious(&snapshot) ? 1 : 0;
+    ++tries;
+  };
+  const auto wait_for = [](const std::atomic<int>& value, int target) {
+    // Yields late: both threads shall take at the same time.
+    for (int spins = 0; value.load() < target; ++spins) {
+      if (spins > 1000) std::this_thread::yield();
     }
   };
-  std::thread first(take);
-  std::thread second(take);
-  engine.Run();
-  first.join();
+  std::thread second([&round, &take, &wait_for] {
+    for (int i = 1; i <= kRounds; ++i) {
+      wait_for(round, i);
+      take();
+    }
+  });
+  for (int i = 1; i <= kRounds; ++i) {
+    counters.Activate(Plan(i), i);
+    round = i;
+    take();
+    wait_for(tries, 2 * i);
+    EXPECT_EQ(taken.load(), i);
+  }
   second.join();
-  for (const std::atomic<int>& times : times_taken) EXPECT_LE(times.load(), 1);
-  EXPECT_EQ(times_taken[Engine::kPlans - 1].load(), 1);
 }
 
 }  // namespace
