@@ -63,7 +63,8 @@ void PrintHead(const v1::Plan& plan, std::ostream& out) {
                       "\n");
   out << absl::StrCat("BASE       ", ShowPlan(plan.base()), ", ", plan.moved_slots(),
                       " slots moved\n");
-  out << absl::StrCat("PLANNER    ", plan.planner(), ": ", plan.reason(), "\n");
+  out << absl::StrCat("PLANNER    ", plan.planner().empty() ? "none" : plan.planner(), ": ",
+                      plan.reason(), "\n");
   out << absl::StrCat("IMBALANCE  ", Fixed(plan.imbalance_before(), 3), " -> ",
                       Fixed(plan.imbalance_after(), 3), " (max/mean)\n");
   out << absl::StrCat("PROPOSED   ", ShowTime(plan.proposed_unix_seconds()), ", decided ",

@@ -45,11 +45,20 @@ void PrintGroups(const v1::DaemonStatus& status, std::ostream& out) {
   table.Print(out);
 }
 
+// Workers that are not synced; of each group the first few, as a whole group that is
+// away would fill the screen.
 void PrintWorkers(const v1::DaemonStatus& status, std::ostream& out) {
+  constexpr int kShownPerGroup = 16;
   TextTable table({"GROUP", ">RANK", "STATE", "ACTIVE", "LAST REPORT", ">STEP", "DETAIL"});
+  int hidden = 0;
   for (const v1::GroupStatus& group : status.groups()) {
+    int shown = 0;
     for (const v1::WorkerStatus& worker : group.workers()) {
       if (worker.state() == "synced") continue;
+      if (shown++ >= kShownPerGroup) {
+        ++hidden;
+        continue;
+      }
       const double age = worker.last_report_age_seconds();
       table.AddLine({group.ep_group(), absl::StrCat(worker.rank()), worker.state(),
                      ShowPlan(worker.active()), age < 0 ? "never" : BriefSeconds(age),
@@ -59,19 +68,25 @@ void PrintWorkers(const v1::DaemonStatus& status, std::ostream& out) {
   if (table.empty()) return;
   out << "\n";
   table.Print(out);
+  if (hidden > 0) out << "and " << hidden << " more; -o json has them all\n";
 }
 
 // Why nothing is solved now, and what was decided last.
 void PrintReasons(const v1::DaemonStatus& status, std::ostream& out) {
+  std::string text;
   for (const v1::GroupStatus& group : status.groups()) {
     if (!group.candidate().digest().empty()) {
-      out << group.ep_group() << ": " << ShowPlan(group.candidate()) << " is on its way\n";
+      absl::StrAppend(&text, group.ep_group(), ": ", ShowPlan(group.candidate()),
+                      " is on its way\n");
     }
     if (!group.last_decision().empty()) {
-      out << group.ep_group() << ": " << group.last_decision() << "\n";
+      absl::StrAppend(&text, group.ep_group(), ": ", group.last_decision(), "\n");
     }
-    if (group.observe_only()) out << group.ep_group() << ": observes only, adopts no plan\n";
+    if (group.observe_only()) {
+      absl::StrAppend(&text, group.ep_group(), ": observes only, adopts no plan\n");
+    }
   }
+  if (!text.empty()) out << "\n" << text;
 }
 
 std::optional<CtlError> ShowOnce(QueryClient& client, const StatusOptions& options,

@@ -154,6 +154,29 @@ TEST_F(CtlQueryTest, StatusListsWorkersThatAreNotSynced) {
               testing::ContainsRegex("decode0 +1 +nacked +initial +12s +0 +NO_MEMORY: needs"));
 }
 
+TEST_F(CtlQueryTest, StatusListsNoMoreThanSixteenWorkersOfAGroup) {
+  for (std::uint32_t rank = 2; rank < 22; ++rank) {
+    v1::WorkerStatus* worker = fake_.status.mutable_groups(0)->add_workers();
+    worker->set_rank(rank);
+    worker->set_state("gone");
+  }
+  const CtlRun run = Run({"status"});
+  EXPECT_THAT(run.out, testing::ContainsRegex("decode0 +17 +gone"));
+  EXPECT_THAT(run.out, Not(testing::ContainsRegex("decode0 +18 +gone")));
+  EXPECT_THAT(run.out, HasSubstr("and 4 more"));
+}
+
+TEST_F(CtlQueryTest, StatusSaysWhatWasDecidedAndWhatIsOnItsWay) {
+  v1::GroupStatus* group = fake_.status.mutable_groups(0);
+  group->set_last_decision("no_gain: 2.3 %");
+  group->set_observe_only(true);
+  SetPlanId(group->mutable_candidate(), 7, 43);
+  const CtlRun run = Run({"status"});
+  EXPECT_THAT(run.out, HasSubstr("decode0: no_gain: 2.3 %\n"));
+  EXPECT_THAT(run.out, HasSubstr("decode0: observes only"));
+  EXPECT_THAT(run.out, HasSubstr("decode0: 7.43 (a91f03c2) is on its way"));
+}
+
 TEST_F(CtlQueryTest, StatusShowsUnmeasuredValuesAsDashes) {
   fake_.status.mutable_groups(0)->set_imbalance_measured(0);
   EXPECT_THAT(Run({"status"}).out, HasSubstr("- / 1.05 / 1.31"));
