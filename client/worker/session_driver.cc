@@ -300,7 +300,7 @@ absl::Status SessionDriver::HandlePrepare(const v1::Prepare& message) {
   if (!order.ok()) return order.status();
   PlanInHand candidate;
   const std::optional<Nack> fault = intake_.Check(*order, &candidate);
-  switch_point_.OnPrepare(order->nonce, order->term, order->base, std::move(candidate), fault);
+  switch_point_.OnPrepare(order->nonce, std::move(candidate), order->base, order->term, fault);
   // Progress goes under the nonce of the newest Prepare of the plan.
   if (loading_ && order->plan.digest == loading_plan_.digest) loading_nonce_ = order->nonce;
   return absl::OkStatus();

@@ -92,8 +92,8 @@ bool SwitchPoint::OnWelcome(std::uint64_t term) {
   return participant_.OnWelcome(term);
 }
 
-void SwitchPoint::OnPrepare(std::uint64_t nonce, std::uint64_t term, const PlanId& base,
-                            PlanInHand candidate, const std::optional<Nack>& fault) {
+void SwitchPoint::OnPrepare(std::uint64_t nonce, PlanInHand candidate, const PlanId& base,
+                            std::uint64_t term, const std::optional<Nack>& fault) {
   absl::MutexLock lock(&mutex_);
   participant_.OnPrepare(nonce, candidate.id, base, term, fault, &actions_);
   // The same content may come again under a newer version; the table must carry the

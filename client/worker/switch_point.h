@@ -61,7 +61,7 @@ class SwitchPoint {
   // them comes out of TakeNews().
   bool OnWelcome(std::uint64_t term);
   // `candidate` is used if the participant begins, or goes on, to load this plan.
-  void OnPrepare(std::uint64_t nonce, std::uint64_t term, const PlanId& base, PlanInHand candidate,
+  void OnPrepare(std::uint64_t nonce, PlanInHand candidate, const PlanId& base, std::uint64_t term,
                  const std::optional<Nack>& fault);
   void OnLoaded(const PlanId& plan, const std::optional<Nack>& fault);
   void OnCommit(std::uint64_t nonce, const PlanId& plan, std::uint64_t term);

@@ -66,8 +66,8 @@ struct WorkerOptions {
   bool padding_excluded = true;         // The engine counts no padding and warm-up tokens.
   std::uint64_t model_fingerprint = 0;  // 0: unknown.
   std::uint64_t membership_gen = 0;
-  // Called on the session's own thread, one at a time, without a lock held. It must not
-  // destroy the session.
+  // Called on the session's own thread, one at a time, without a lock held, perhaps before
+  // Create() has returned. It must not destroy the session.
   std::function<void(const WorkerEvent&)> on_event;
 
   // Null: insecure. The object comes from the gRPC that the session links.

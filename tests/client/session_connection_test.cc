@@ -198,6 +198,18 @@ TEST(SessionConnectionTest, ReportsALoadReportThatWasRejectedByACredit) {
   EXPECT_EQ(worker.events.detail(WorkerEvent::Kind::kReportRejected), "not wanted");
 }
 
+TEST(SessionConnectionTest, OpensALoadStreamAnewWithoutEndingTheSession) {
+  FakeDaemon::Options options;
+  options.ends_load_streams = true;
+  FakeDaemon daemon(options);
+  TestWorker worker(daemon.address());
+  worker.Start();
+  StepOf({worker.session.get()}, 1);
+  ASSERT_TRUE(daemon.Await([](const FakeDaemon::Log& log) { return log.reports.size() >= 3; }));
+  EXPECT_EQ(worker.session->status().connects, 1u);
+  EXPECT_TRUE(worker.session->status().connected);
+}
+
 TEST(SessionConnectionTest, NeverHoldsTheEngineWhileADaemonHasStoppedReading) {
   FakeDaemon::Options options;
   options.reads_after_hello = false;

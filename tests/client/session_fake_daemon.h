@@ -34,6 +34,7 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
     bool says_welcome = true;
     bool reads_after_hello = true;  // False: a peer that has stopped.
     bool reads_reports = true;
+    bool ends_load_streams = false;  // Each ends after its first report.
     bool accepts_reports = true;              // False: each credit says "not wanted".
     grpc::Status refuses = grpc::Status::OK;  // Not OK: the answer to a Hello.
     int port = 0;                             // 0: any free one.
@@ -180,6 +181,9 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
         log_.reports.push_back(counters);
       }
       stream->Write(credit);
+      if (options_.ends_load_streams) {
+        return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
+      }
     }
     return grpc::Status::OK;
   }

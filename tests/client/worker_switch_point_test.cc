@@ -36,7 +36,7 @@ class SwitchPointTest : public testing::Test {
     return *intake_.Make(ShiftedPlan(SmallShape(), topology_, sequence));
   }
   void Prepare(const PlanInHand& plan) {
-    point_.OnPrepare(1, 1, point_.Look().active.id, plan, std::nullopt);
+    point_.OnPrepare(1, plan, point_.Look().active.id, 1, std::nullopt);
     point_.SetNumMoves(6);
     point_.OnLoaded(plan.id, std::nullopt);
   }
@@ -142,7 +142,7 @@ TEST_F(SwitchPointTest, ServesEqualContentUnderItsNewestVersion) {
   const PlanInHand second = Shifted(5);
   ASSERT_EQ(first.id.digest, second.id.digest);
   Prepare(first);
-  point_.OnPrepare(9, 1, point_.Look().active.id, second, std::nullopt);
+  point_.OnPrepare(9, second, point_.Look().active.id, 1, std::nullopt);
   point_.OnCommit(10, second.id, 1);
   ASSERT_EQ(point_.OnVote(point_.Vote()), VoteResult::kAgreed);
   EXPECT_TRUE(point_.BeginStep(2));
