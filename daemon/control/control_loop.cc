@@ -5,7 +5,6 @@
 
 #include "core/base/check.h"
 #include "core/solver/bounds.h"
-#include "core/solver/relabel.h"
 
 namespace ballast {
 namespace {
@@ -156,11 +155,6 @@ void ControlLoop::Solve(const RolloutFacts& facts, absl::Duration now) {
     observer_.OnSolveFailed(config_.name, result.status());
     return;
   }
-  // A global plan knows no rows, so any two equal ranks may change places.
-  RelabelRanks(config_.topology, *facts.decided_plan,
-               result->policy == "global" ? RelabelScope::kAllRanks : RelabelScope::kWholeRows,
-               &result->plan);
-  KeepSlotsWithinRanks(config_.topology, *facts.decided_plan, &result->plan);
   SolveRecord record = Judge(facts, *result, now);
   record.solve_time = clock_.Uptime() - now;
   observer_.OnSolve(config_.name, record);

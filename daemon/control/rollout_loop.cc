@@ -1,5 +1,6 @@
 #include "daemon/control/rollout_loop.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -63,7 +64,8 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
       store_base_(start.store_base),
       decided_plan_(start.plan),
-      mark_(parts.clock.Uptime()),
+      started_(parts.clock.Uptime()),
+      mark_(started_),
       links_(parts.config.topology.num_ranks()),
       workers_(parts.config.topology.num_ranks()),
       disagreements_(parts.config.topology.num_ranks(), 0) {
@@ -374,7 +376,8 @@ void RolloutLoop::UpdateView() {
   view.decided = coordinator_.decided();
   view.candidate = coordinator_.candidate();
   view.phase = coordinator_.phase();
-  view.phase_since = coordinator_.phase_since();
+  // Before its first change the coordinator has seen no time at all.
+  view.phase_since = std::max(coordinator_.phase_since(), started_);
   view.active_everywhere = coordinator_.active_everywhere();
   view.waiting_for = coordinator_.waiting_for();
   view.plans_adopted = plans_adopted_;

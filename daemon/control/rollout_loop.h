@@ -154,7 +154,8 @@ class RolloutLoop final : public PlanPublisher {
   std::optional<PlanVersion> candidate_version_;
   bool store_uncertain_ = false;           // A call failed; an undecided row may be left.
   std::optional<SolveRecord> activating_;  // Decided, not yet active everywhere.
-  absl::Duration mark_;                    // Of the last plan event, for durations.
+  const absl::Duration started_;
+  absl::Duration mark_;  // Of the last plan event, for durations.
   Coordinator::Actions actions_;
   std::vector<std::shared_ptr<WorkerLink>> links_;  // [num_ranks]; null: gone.
   std::vector<WorkerView> workers_;                 // [num_ranks]

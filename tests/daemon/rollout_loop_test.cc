@@ -104,6 +104,13 @@ TEST_F(RolloutLoopTest, PushesNothingToWorkersThatRunTheDecidedPlan) {
   EXPECT_EQ(loop_->View().connected, 4);
 }
 
+TEST_F(RolloutLoopTest, TheFirstPhaseBeginsWithTheLoop) {
+  clock_.Advance(absl::Hours(3));
+  Restart();
+  clock_.Advance(absl::Seconds(7));
+  EXPECT_EQ(clock_.Uptime() - loop_->View().phase_since, absl::Seconds(7));
+}
+
 TEST_F(RolloutLoopTest, TakesAPlanFromOfferToActive) {
   ConnectAll();
   Offer(Candidate());
