@@ -602,12 +602,13 @@ void Coordinator::RollForward(Actions* actions) {
     SetPhase(PlanPhase::kIdle);
     if (!std::exchange(done_told_, true)) Finish(decided_, "done", actions);
   }
-  // After a restart of the daemon: what it may not have told every rank.
-  if (phase_ == PlanPhase::kIdle && !retire_open_ && active_everywhere()) {
-    done_told_ = true;
-    retire_open_ = true;
-    AdvanceAll(actions);
-  }
+  if (phase_ != PlanPhase::kIdle || retire_open_ || !active_everywhere()) return;
+  done_told_ = true;  // By the daemon that decided it.
+  // What that daemon may not have told every rank. The first daemon of a store has none
+  // before it.
+  if (term_ == 1) return;
+  retire_open_ = true;
+  AdvanceAll(actions);
 }
 
 void Coordinator::ApplyDeadlines(Actions* actions) {

@@ -93,6 +93,9 @@ struct CoordinatorOptions {
 // seen a later term, runs a later plan, or holds a committed plan that is not known
 // here) is sent nothing either: somebody has restored a backup, and people decide.
 //
+// Once decided() runs everywhere, each rank is told Retire until it confirms; by a later
+// daemon once more, which also frees ranks of what only an earlier one asked for.
+//
 // Not thread-safe: the publish thread owns it. Each call costs O(num_ranks).
 class Coordinator {
  public:

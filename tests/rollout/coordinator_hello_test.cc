@@ -42,6 +42,14 @@ TEST(CoordinatorHelloTest, TellsEachRankOnceThatTheGroupIsAtRest) {
   EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kIdle);
 }
 
+TEST(CoordinatorHelloTest, TheFirstDaemonOfAStoreHasNothingToRetire) {
+  Coordinator first(1, InitialPlanId(), 1, CoordinatorHarness::Options());
+  Coordinator::Actions actions;
+  first.OnHello(CoordinatorHarness::MakeHello(0, InitialPlanId()), absl::Seconds(1), &actions);
+  EXPECT_TRUE(first.active_everywhere());
+  EXPECT_THAT(actions, IsEmpty());
+}
+
 TEST(CoordinatorHelloTest, ADecisionBeforeTheRestartIsCompleted) {
   CoordinatorHarness daemon(2);
   const PlanId base = Plan(1, 3);
