@@ -19,9 +19,10 @@ constexpr int kSweeps = 4;
 // above the rounding of sums of a thousand terms, far below the 1e-9 promised.
 constexpr double kLoadTolerance = 1e-11;
 
-// Room or flow below this part of a rank's load at the level is rounding, not
-// something to be used.
-constexpr double kRoomTolerance = 1e-14;
+// A rank takes load until it exceeds the level by this part, so that what is much to a
+// slow rank, but less than the rounding of a fast one, can move there. Chosen: well
+// below kLoadTolerance, which it must not trigger.
+constexpr double kRoomTolerance = 1e-12;
 
 // The slots of one expert on one rank.
 struct Edge {
@@ -70,9 +71,11 @@ class SplitFlow {
   }
   double speed(int rank) const { return input_.rank_speed[rank]; }
   double excess(int rank) const { return load_[rank] - level_ * speed(rank); }
+  double room(int rank) const { return level_ * (1 + kRoomTolerance) * speed(rank) - load_[rank]; }
 
   void BuildEdges();
-  void FillEvenly();
+  void FillBySpeed();
+  void SumLoads();
   void WaterFill(int expert);
   bool FindUnservedExpert(SplitResult* result) const;
   void RaiseToCut(const std::vector<int>& experts);
@@ -145,14 +148,22 @@ void SplitFlow::BuildEdges() {
 }
 
 // Where the sweeps start from; experts with one host stay as placed here.
-void SplitFlow::FillEvenly() {
+void SplitFlow::FillBySpeed() {
   for (int e = 0; e < num_experts_; ++e) {
-    const std::span<Edge> edges = edges_of(e);
-    for (Edge& edge : edges) {
-      edge.flow = input_.expert_load[e] / static_cast<double>(edges.size());
-      load_[edge.rank] += edge.flow;
+    double capacity = 0;
+    for (const Edge& edge : edges_of(e)) capacity += speed(edge.rank);
+    for (Edge& edge : edges_of(e)) {
+      edge.flow = input_.expert_load[e] * (speed(edge.rank) / capacity);
     }
   }
+  SumLoads();
+}
+
+// Anew from the flows: what the sweeps have added and taken away again leaves rounding
+// behind, which is not small against the load of a slow rank.
+void SplitFlow::SumLoads() {
+  std::fill(load_.begin(), load_.end(), 0.0);
+  for (const Edge& edge : edges_) load_[edge.rank] += edge.flow;
 }
 
 // Places one expert anew so that the ranks it uses end at one level, below all
@@ -179,14 +190,19 @@ void SplitFlow::WaterFill(int expert) {
     used_speed += speed(by_level_[used]->rank);
     ++used;
   }
+  // The fastest takes what rounding leaves.
   double rest = input_.expert_load[expert];
+  Edge* fastest = by_level_[0];
   for (std::size_t i = 0; i < used; ++i) {
     Edge& edge = *by_level_[i];
-    const double room = used_load / used_speed * speed(edge.rank) - load_[edge.rank];
-    edge.flow = i + 1 == used ? rest : std::clamp(room, 0.0, rest);
+    const double missing = used_load / used_speed * speed(edge.rank) - load_[edge.rank];
+    edge.flow = std::clamp(missing, 0.0, rest);
     rest -= edge.flow;
     load_[edge.rank] += edge.flow;
+    if (speed(edge.rank) > speed(fastest->rank)) fastest = &edge;
   }
+  fastest->flow += rest;
+  load_[fastest->rank] += rest;
 }
 
 bool SplitFlow::FindUnservedExpert(SplitResult* result) const {
@@ -243,9 +259,9 @@ void SplitFlow::RaiseToSimpleCuts() {
 // reached are a closed set, and the level rises to its mean.
 void SplitFlow::Relieve(int rank) {
   while (excess(rank) > kLoadTolerance * level_ * speed(rank)) {
-    const int room = FindRoom(rank);
-    if (room >= 0) {
-      Push(rank, room);
+    const int target = FindRoom(rank);
+    if (target >= 0) {
+      Push(rank, target);
       continue;
     }
     std::vector<int> closed;
@@ -275,18 +291,17 @@ int SplitFlow::FindRoom(int from) {
 }
 
 int SplitFlow::Visit(int rank) {
-  const double smallest_flow = kRoomTolerance * level_ * speed(rank);
   for (int i = rank_begin_[rank]; i < rank_begin_[rank + 1]; ++i) {
     const int out = rank_edges_[i];
     const int expert = edges_[out].expert;
-    if (edges_[out].flow <= smallest_flow || expert_reached_[expert] != 0) continue;
+    if (edges_[out].flow <= 0 || expert_reached_[expert] != 0) continue;
     expert_reached_[expert] = 1;
     for (int in = expert_begin_[expert]; in < expert_begin_[expert + 1]; ++in) {
       const int next = edges_[in].rank;
       if (rank_reached_[next] != 0) continue;
       rank_reached_[next] = 1;
       hop_[next] = {out, in};
-      if (-excess(next) > kRoomTolerance * level_ * speed(next)) return next;
+      if (room(next) > 0) return next;
       queue_.push_back(next);
     }
   }
@@ -294,7 +309,7 @@ int SplitFlow::Visit(int rank) {
 }
 
 void SplitFlow::Push(int from, int to) {
-  double amount = std::min(excess(from), -excess(to));
+  double amount = std::min(excess(from), room(to));
   for (int r = to; r != from; r = edges_[hop_[r].out].rank) {
     amount = std::min(amount, edges_[hop_[r].out].flow);
   }
@@ -335,7 +350,7 @@ void SplitFlow::WriteCut(SplitResult* result) const {
 
 SplitResult SplitFlow::Solve() {
   SplitResult result;
-  FillEvenly();
+  FillBySpeed();
   if (FindUnservedExpert(&result)) {
     WriteShares(&result);
     return result;
@@ -346,6 +361,7 @@ SplitResult SplitFlow::Solve() {
       if (edges_of(e).size() > 1) WaterFill(e);
     }
   }
+  SumLoads();
   for (int r = 0; r < num_ranks_; ++r) {
     if (speed(r) > 0) Relieve(r);
   }

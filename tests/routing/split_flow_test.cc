@@ -126,17 +126,19 @@ struct RandomShape {
   int ranks = 0;
   int slots_per_rank = 0;
   bool speeds = false;
+  bool wide = false;  // Loads over 50 orders of magnitude, speeds over 10.
 };
 
-// Every expert somewhere, then the remaining slots to random experts; loads from
-// exp(2 normal), some zero.
+// Every expert somewhere, then the remaining slots to random experts; loads lognormal,
+// some zero.
 Instance RandomInstance(const RandomShape& shape, Random& random) {
   Instance in;
   for (int e = 0; e < shape.experts; ++e) {
-    in.load.push_back(random.Below(8) == 0 ? 0 : std::exp(2 * random.Normal()));
+    in.load.push_back(random.Below(8) == 0 ? 0 : std::exp((shape.wide ? 30 : 2) * random.Normal()));
   }
   for (int r = 0; r < shape.ranks; ++r) {
-    in.speed.push_back(shape.speeds ? 0.25 + 2 * random.Uniform() : 1);
+    const double speed = shape.wide ? std::exp(4 * random.Normal()) : 0.25 + 2 * random.Uniform();
+    in.speed.push_back(shape.speeds ? speed : 1);
     for (int k = 0; k < shape.slots_per_rank; ++k) in.Add(-1, r);
   }
   const int num_slots = shape.ranks * shape.slots_per_rank;
@@ -263,15 +265,20 @@ TEST(SplitFlowTest, EqualsBruteForceOnAllSmallPlacements) {
   EXPECT_EQ(checked, 4096 * 64);
 }
 
+RandomShape SmallShape(Random& random) {
+  RandomShape shape;
+  shape.ranks = 2 + static_cast<int>(random.Below(7));
+  shape.slots_per_rank = 1 + static_cast<int>(random.Below(4));
+  shape.experts =
+      1 + static_cast<int>(random.Below(std::min(9, shape.ranks * shape.slots_per_rank)));
+  return shape;
+}
+
 TEST(SplitFlowTest, EqualsBruteForceOnRandomPlacements) {
   Random random(Seed());
   for (int i = 0; i < 300; ++i) {
     SCOPED_TRACE("BALLAST_TEST_SEED=" + std::to_string(Seed()) + ", instance " + std::to_string(i));
-    RandomShape shape;
-    shape.ranks = 2 + static_cast<int>(random.Below(7));
-    shape.slots_per_rank = 1 + static_cast<int>(random.Below(4));
-    shape.experts =
-        1 + static_cast<int>(random.Below(std::min(9, shape.ranks * shape.slots_per_rank)));
+    RandomShape shape = SmallShape(random);
     shape.speeds = random.Below(2) == 0;
     const Instance in = RandomInstance(shape, random);
     const SplitResult result = MinMaxSplit(in.input());
@@ -282,10 +289,25 @@ TEST(SplitFlowTest, EqualsBruteForceOnRandomPlacements) {
   }
 }
 
+// Sums that mix large and small loads must not spoil what is promised for the small.
+TEST(SplitFlowTest, KeepsItsPromisesOverWideRangesOfLoadAndSpeed) {
+  Random random(Seed());
+  for (int i = 0; i < 10000; ++i) {
+    SCOPED_TRACE("BALLAST_TEST_SEED=" + std::to_string(Seed()) + ", instance " + std::to_string(i));
+    RandomShape shape = SmallShape(random);
+    shape.speeds = true;
+    shape.wide = true;
+    const Instance in = RandomInstance(shape, random);
+    const SplitResult result = MinMaxSplit(in.input());
+    ExpectSharesReachTheValue(in, result);
+    if (result.value > 0) ExpectProofHolds(in, result);
+  }
+}
+
 TEST(SplitFlowTest, ProofMatchesSharesOnLargePlacements) {
   constexpr RandomShape kShapes[] = {
-      {256, 128, 3, false}, {256, 128, 3, true}, {256, 32, 9, true},
-      {32, 16, 3, false},   {512, 512, 2, true}, {64, 256, 1, true},
+      {256, 128, 3, false, false}, {256, 128, 3, true, false}, {256, 32, 9, true, false},
+      {32, 16, 3, false, false},   {512, 512, 2, true, false}, {64, 256, 1, true, false},
   };
   Random random(Seed());
   for (const RandomShape& shape : kShapes) {
@@ -302,7 +324,7 @@ TEST(SplitFlowTest, ProofMatchesSharesOnLargePlacements) {
 
 TEST(SplitFlowTest, TheSameInputGivesTheSameBits) {
   Random random(Seed());
-  const Instance in = RandomInstance({256, 128, 3, true}, random);
+  const Instance in = RandomInstance({256, 128, 3, true, false}, random);
   const SplitResult first = MinMaxSplit(in.input());
   const SplitResult second = MinMaxSplit(in.input());
   EXPECT_EQ(first.value, second.value);
@@ -311,7 +333,7 @@ TEST(SplitFlowTest, TheSameInputGivesTheSameBits) {
 
 TEST(SplitFlowTest, DoublingAllLoadsDoublesTheValueAndKeepsTheShares) {
   Random random(Seed());
-  Instance in = RandomInstance({256, 128, 3, true}, random);
+  Instance in = RandomInstance({256, 128, 3, true, false}, random);
   const SplitResult once = MinMaxSplit(in.input());
   for (double& load : in.load) load *= 2;
   const SplitResult twice = MinMaxSplit(in.input());
