@@ -1,9 +1,11 @@
 // Time of one pick: ReplicaRouter::PickBatch() on 58 layers of 256 experts in 384 slots on
-// 128 ranks in rows of 8, Zipf 0.8, against a floor of one table lookup per pick.
+// 128 ranks in rows of 8, Zipf 0.8, against a floor of one table lookup per pick. And the
+// best split of a layer's load on the same placements, against summing its rank loads.
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "core/base/random.h"
 #include "core/routing/placement_table.h"
 #include "core/routing/replica_router.h"
+#include "core/routing/split_flow.h"
 #include "tests/bench/bench_table.h"
 #include "tests/routing/routing_instance.h"
 
@@ -171,6 +174,34 @@ void Measure(const std::string& name, int replicas, int num_tokens, BenchTable* 
   bench->Add("pick/" + name + "/" + std::to_string(num_tokens) + "x8", value, "ns/pick", floor);
 }
 
+void MeasureSplit(BenchTable* bench) {
+  const Scenario scenario = MakeScenario(0, 4096);
+  const RoutingInstance& instance = scenario.instance;
+  std::vector<double> load(kExperts, 0);
+  for (ExpertId expert : scenario.batches[0]) ++load[expert.value];
+  const std::vector<double> speed(kRanks, 1);
+  const std::span<const ExpertId> experts(instance.expert_in_slot);
+  const auto layer = [&](int i) {
+    return experts.subspan(static_cast<std::size_t>(i) * instance.num_slots(),
+                           instance.num_slots());
+  };
+  const double floor = MinSeconds(100, [&] {
+    std::vector<double> rank_load(kRanks, 0);
+    for (int i = 0; i < kLayers; ++i) {
+      for (int s = 0; s < instance.num_slots(); ++s) {
+        rank_load[instance.rank_of_slot[s].value] += load[layer(i)[s].value];
+      }
+    }
+    KeepResult(rank_load[0]);
+  });
+  const double value = MinSeconds(30, [&] {
+    for (int i = 0; i < kLayers; ++i) {
+      KeepResult(MinMaxSplit({load, layer(i), instance.rank_of_slot, speed}).value);
+    }
+  });
+  bench->Add("split/copies-by-load", value * 1e6 / kLayers, "us/layer", floor * 1e6 / kLayers);
+}
+
 }  // namespace
 }  // namespace ballast
 
@@ -182,5 +213,6 @@ int main(int argc, char** argv) {
       ballast::Measure("replicas-" + std::to_string(replicas), replicas, num_tokens, &bench);
     }
   }
+  ballast::MeasureSplit(&bench);
   return 0;
 }
