@@ -163,4 +163,19 @@ absl::Status InMemoryPlanStore::Prune(absl::string_view ep_group, int keep, std:
   return absl::OkStatus();
 }
 
+absl::Status InMemoryPlanStore::SetPause(absl::string_view ep_group, const GroupPause& pause,
+                                         std::uint64_t term) {
+  if (ep_group.empty()) return PauseOfNoGroup();
+  absl::MutexLock lock(&mutex_);
+  BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+  pauses_.insert_or_assign(std::string(ep_group), pause);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<GroupPause> InMemoryPlanStore::Pause(absl::string_view ep_group) const {
+  absl::MutexLock lock(&mutex_);
+  const auto pause = pauses_.find(ep_group);
+  return pause == pauses_.end() ? GroupPause() : pause->second;
+}
+
 }  // namespace ballast

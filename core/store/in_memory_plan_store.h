@@ -33,6 +33,9 @@ class InMemoryPlanStore final : public PlanStore {
   absl::StatusOr<std::vector<PlanRecord>> History(absl::string_view ep_group,
                                                   int limit) const override;
   absl::Status Prune(absl::string_view ep_group, int keep, std::uint64_t term) override;
+  absl::Status SetPause(absl::string_view ep_group, const GroupPause& pause,
+                        std::uint64_t term) override;
+  absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const override;
 
  private:
   struct Group {
@@ -50,6 +53,7 @@ class InMemoryPlanStore final : public PlanStore {
   mutable absl::Mutex mutex_;
   std::uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Group, std::less<>> groups_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, GroupPause, std::less<>> pauses_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ballast

@@ -39,6 +39,16 @@ struct PlanRecord {
   absl::Time decided;   // InfinitePast until decided.
 };
 
+// Whether an operator holds a group's planner back; kept until it is lifted.
+struct GroupPause {
+  bool paused = false;
+  std::string reason;                   // For people.
+  std::string who;                      // Who asked for it.
+  absl::Time when = absl::UnixEpoch();  // Wall time, for operators only; never compared.
+
+  friend bool operator==(const GroupPause&, const GroupPause&) = default;
+};
+
 // InvalidArgument, naming the value, if `record` can not be stored: no group, a shape
 // that CheckShape() refuses, a plan of another size, an expert out of the shape, or an
 // id.digest that is not the plan's. Every store calls it in Propose(). The fleet is not
@@ -99,6 +109,14 @@ class PlanStore {
   // Removes all but the `keep` newest records of a group, its newest decided one, and
   // any that is preparing. FailedPrecondition: other term. InvalidArgument: keep < 0.
   virtual absl::Status Prune(absl::string_view ep_group, int keep, std::uint64_t term) = 0;
+
+  // Replaces what is known of the group's pause. FailedPrecondition: other term.
+  // InvalidArgument: no group.
+  virtual absl::Status SetPause(absl::string_view ep_group, const GroupPause& pause,
+                                std::uint64_t term) = 0;
+
+  // What SetPause() stored last; not paused for a group that never was.
+  virtual absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const = 0;
 };
 
 }  // namespace ballast

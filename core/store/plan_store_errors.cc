@@ -50,4 +50,6 @@ absl::Status BadKeep(int keep) {
   return absl::InvalidArgumentError(absl::StrCat("keep ", keep, " is below 0"));
 }
 
+absl::Status PauseOfNoGroup() { return absl::InvalidArgumentError("pause of no EP group"); }
+
 }  // namespace ballast

@@ -30,6 +30,7 @@ absl::Status NoDecidedPlan(absl::string_view ep_group);
 absl::Status PlanIsAborted(absl::string_view ep_group, PlanVersion version);
 absl::Status PlanIsDecided(absl::string_view ep_group, PlanVersion version);
 absl::Status BadKeep(int keep);
+absl::Status PauseOfNoGroup();
 
 }  // namespace ballast
 

@@ -47,6 +47,14 @@ absl::Status CreateSchema(const SqliteDatabase& db) {
       absl::StrCat("PRAGMA user_version = ", SqlitePlanStore::kSchemaVersion).c_str());
 }
 
+// A table of its own beside the plans, so that a file without it is as good as one with it.
+absl::Status CreatePauseTable(const SqliteDatabase& db) {
+  return db.Execute(
+      "CREATE TABLE IF NOT EXISTS group_pause (ep_group TEXT PRIMARY KEY NOT NULL,"
+      "  paused INTEGER NOT NULL, reason TEXT NOT NULL, who TEXT NOT NULL,"
+      "  when_ns INTEGER NOT NULL)");
+}
+
 absl::Status SetDurable(const SqliteDatabase& db, const std::string& path) {
   BALLAST_ASSIGN_OR_RETURN(const std::string mode, db.QueryText("PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
@@ -67,10 +75,9 @@ absl::StatusOr<std::unique_ptr<SqlitePlanStore>> SqlitePlanStore::Open(
     // Looked at again under the write lock: two daemons may have found one empty file.
     BALLAST_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::BeginWrite(db));
     BALLAST_ASSIGN_OR_RETURN(const bool empty, CheckIdentity(db, path));
-    if (empty) {
-      BALLAST_RETURN_IF_ERROR(CreateSchema(db));
-      BALLAST_RETURN_IF_ERROR(transaction.Commit());
-    }
+    if (empty) BALLAST_RETURN_IF_ERROR(CreateSchema(db));
+    BALLAST_RETURN_IF_ERROR(CreatePauseTable(db));
+    BALLAST_RETURN_IF_ERROR(transaction.Commit());
   }
   return absl::WrapUnique(new SqlitePlanStore(std::move(db)));
 }
@@ -308,6 +315,35 @@ absl::Status SqlitePlanStore::Prune(absl::string_view ep_group, int keep, std::u
         .Bind(keep)
         .Run();
   });
+}
+
+absl::Status SqlitePlanStore::SetPause(absl::string_view ep_group, const GroupPause& pause,
+                                       std::uint64_t term) {
+  if (ep_group.empty()) return PauseOfNoGroup();
+  return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+    BALLAST_ASSIGN_OR_RETURN(SqliteStatement replace,
+                             Prepare("INSERT OR REPLACE INTO group_pause VALUES (?, ?, ?, ?, ?)"));
+    return replace.BindText(ep_group)
+        .Bind(pause.paused ? 1 : 0)
+        .BindText(pause.reason)
+        .BindText(pause.who)
+        .Bind(absl::ToUnixNanos(pause.when))
+        .Run();
+  });
+}
+
+absl::StatusOr<GroupPause> SqlitePlanStore::Pause(absl::string_view ep_group) const {
+  absl::MutexLock lock(&mutex_);
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteStatement select,
+      Prepare("SELECT paused, reason, who, when_ns FROM group_pause WHERE ep_group = ?"));
+  BALLAST_ASSIGN_OR_RETURN(const bool found, select.BindText(ep_group).Step());
+  if (!found) return GroupPause();
+  return GroupPause{.paused = select.Int(0) != 0,
+                    .reason = select.Text(1),
+                    .who = select.Text(2),
+                    .when = absl::FromUnixNanos(select.Int(3))};
 }
 
 }  // namespace ballast

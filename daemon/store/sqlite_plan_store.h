@@ -57,6 +57,9 @@ class SqlitePlanStore final : public PlanStore {
   absl::StatusOr<std::vector<PlanRecord>> History(absl::string_view ep_group,
                                                   int limit) const override;
   absl::Status Prune(absl::string_view ep_group, int keep, std::uint64_t term) override;
+  absl::Status SetPause(absl::string_view ep_group, const GroupPause& pause,
+                        std::uint64_t term) override;
+  absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const override;
 
  private:
   struct Head {

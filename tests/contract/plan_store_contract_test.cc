@@ -330,6 +330,28 @@ TEST_P(PlanStoreContractTest, PruneRefusesANegativeNumberAndTakesAnUnknownGroup)
   EXPECT_EQ(store_->Prune("unknown", 1, term_), absl::OkStatus());
 }
 
+TEST_P(PlanStoreContractTest, AGroupThatNeverWasPausedIsNot) {
+  EXPECT_EQ(*store_->Pause("decode"), GroupPause());
+}
+
+TEST_P(PlanStoreContractTest, APauseIsKeptForItsGroupUntilItIsLifted) {
+  const GroupPause pause = {.paused = true, .reason = "node 3", .who = "uid 0", .when = kWhen};
+  ASSERT_EQ(store_->SetPause("decode", pause, term_), absl::OkStatus());
+  ASSERT_EQ(*store_->BeginTerm(), 2);
+  EXPECT_EQ(*store_->Pause("decode"), pause);
+  EXPECT_FALSE(store_->Pause("prefill")->paused);
+  const GroupPause lifted = {.paused = false, .reason = "repaired", .who = "uid 1", .when = kWhen};
+  ASSERT_EQ(store_->SetPause("decode", lifted, 2), absl::OkStatus());
+  EXPECT_EQ(*store_->Pause("decode"), lifted);
+}
+
+TEST_P(PlanStoreContractTest, APauseOfAnotherTermOrOfNoGroupIsRefused) {
+  const GroupPause pause = {.paused = true, .reason = "", .who = "", .when = kWhen};
+  EXPECT_EQ(store_->SetPause("decode", pause, 2).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_->SetPause("", pause, term_).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(store_->Pause("decode")->paused);
+}
+
 TEST_P(PlanStoreContractTest, ManyThreadsMakeOneLinearHistory) {
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {

@@ -61,6 +61,21 @@ class SqlitePlanStoreTest : public ::testing::Test {
   const std::string path_ = folder_.File("plans.db");
 };
 
+TEST_F(SqlitePlanStoreTest, APauseSurvivesTheProcess) {
+  const GroupPause pause = {.paused = true, .reason = "node 3", .who = "uid 0", .when = kWhen};
+  {
+    auto store = Open();
+    ASSERT_EQ(store->SetPause("decode", pause, *store->BeginTerm()), absl::OkStatus());
+  }
+  EXPECT_EQ(*Open()->Pause("decode"), pause);
+}
+
+TEST_F(SqlitePlanStoreTest, AFileFromBeforePausesOpensUnpaused) {
+  Open();
+  Raw("DROP TABLE group_pause");
+  EXPECT_EQ(*Open()->Pause("decode"), GroupPause());
+}
+
 TEST_F(SqlitePlanStoreTest, ReopenedItHasTermHistoryAndPlans) {
   PlanId first;
   {
