@@ -1,8 +1,6 @@
 // Goal: the tree keeps the rules of docs/architecture.md and CONTRIBUTING.md.
 // Method: each rule looks at each file; rules_test.cc shows that the rules see violations.
-#include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,31 +17,17 @@ const std::vector<SourceFile>& Tree() {
   return *tree;
 }
 
-// Violations that are tolerated for now: rule name -> files. The list only shrinks.
-const std::map<std::string, std::set<std::string>>& Tolerated() {
-  static const auto* tolerated = new std::map<std::string, std::set<std::string>>{
-      {"sizes",
-       {"core/policy/rebalance_policy.h", "core/rollout/coordinator.h",
-        "core/rollout/participant.h", "core/store/plan_store.h"}},
-  };
-  return *tolerated;
+void ExpectNone(const Violations& violations) {
+  for (const Violation& violation : violations) ADD_FAILURE() << Describe(violation);
 }
 
-void ExpectNone(const std::string& rule, const Violations& violations) {
-  std::set<std::string> excused;
-  if (const auto it = Tolerated().find(rule); it != Tolerated().end()) excused = it->second;
-  for (const Violation& violation : violations) {
-    if (!excused.contains(violation.path)) ADD_FAILURE() << Describe(violation);
-  }
-}
-
-void ExpectEachFileKeeps(const std::string& rule, Violations (*check)(const SourceFile&)) {
+void ExpectEachFileKeeps(Violations (*check)(const SourceFile&)) {
   Violations violations;
   for (const SourceFile& file : Tree()) {
     const Violations found = check(file);
     violations.insert(violations.end(), found.begin(), found.end());
   }
-  ExpectNone(rule, violations);
+  ExpectNone(violations);
 }
 
 TEST(TreeTest, HoldsTheSourcesOfEveryLayer) {
@@ -55,25 +39,23 @@ TEST(TreeTest, HoldsTheSourcesOfEveryLayer) {
   }
 }
 
-TEST(TreeTest, KeepsLinesFunctionsAndFilesShort) { ExpectEachFileKeeps("sizes", CheckSizes); }
+TEST(TreeTest, KeepsLinesFunctionsAndFilesShort) { ExpectEachFileKeeps(CheckSizes); }
 
-TEST(TreeTest, IncludesOnlyWhatItsLayerMay) { ExpectEachFileKeeps("includes", CheckIncludes); }
+TEST(TreeTest, IncludesOnlyWhatItsLayerMay) { ExpectEachFileKeeps(CheckIncludes); }
 
-TEST(TreeTest, CallsClocksAndRandomDevicesOnlyAtTheEdges) {
-  ExpectEachFileKeeps("calls", CheckCalls);
-}
+TEST(TreeTest, CallsClocksAndRandomDevicesOnlyAtTheEdges) { ExpectEachFileKeeps(CheckCalls); }
 
-TEST(TreeTest, NamesFilesAfterTheirSubject) { ExpectEachFileKeeps("names", CheckName); }
+TEST(TreeTest, NamesFilesAfterTheirSubject) { ExpectEachFileKeeps(CheckName); }
 
-TEST(TreeTest, GuardsHeadersByTheirPath) { ExpectEachFileKeeps("guards", CheckGuard); }
+TEST(TreeTest, GuardsHeadersByTheirPath) { ExpectEachFileKeeps(CheckGuard); }
 
-TEST(TreeTest, HasNoUnfinishedOrDisabledParts) { ExpectEachFileKeeps("markers", CheckMarkers); }
+TEST(TreeTest, HasNoUnfinishedOrDisabledParts) { ExpectEachFileKeeps(CheckMarkers); }
 
-TEST(TreeTest, RunsItsScriptsInStrictMode) { ExpectEachFileKeeps("scripts", CheckScript); }
+TEST(TreeTest, RunsItsScriptsInStrictMode) { ExpectEachFileKeeps(CheckScript); }
 
-TEST(TreeTest, LinksDocumentsThatExist) { ExpectNone("links", CheckLinks(Tree())); }
+TEST(TreeTest, LinksDocumentsThatExist) { ExpectNone(CheckLinks(Tree())); }
 
-TEST(TreeTest, BuildsEachSourceFile) { ExpectNone("built", CheckBuilt(Tree())); }
+TEST(TreeTest, BuildsEachSourceFile) { ExpectNone(CheckBuilt(Tree())); }
 
 TEST(TreeTest, HasScriptsThatShellcheckAccepts) {
   if (std::system("shellcheck --version >/dev/null 2>&1") != 0) {
