@@ -212,6 +212,7 @@ void ReadProcess(YamlSection& root, ConfigFaults* faults, Config* config) {
   YamlSection session(root.Child("session"), "session", faults);
   session.Read("heartbeat_period", &config->heartbeat_period, absl::Milliseconds(100),
                absl::Minutes(1));
+  session.Read("write_deadline", &config->write_deadline, absl::Milliseconds(100), absl::Hours(1));
   session.Read("report_period", &config->report_period, absl::Milliseconds(10), absl::Minutes(1));
   session.Finish();
 }

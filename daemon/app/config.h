@@ -29,6 +29,8 @@ struct Config {
   LogFormat log_format = LogFormat::kLogfmt;
   // `session.heartbeat_period`: how often a worker proves that it lives; 100 ms .. 60 s.
   absl::Duration heartbeat_period = absl::Seconds(2);
+  // `session.write_deadline`: a session that takes nothing for so long is closed; 100 ms .. 1 h.
+  absl::Duration write_deadline = absl::Seconds(10);
   // `session.report_period`: how often a worker reports its counters; 10 ms .. 60 s.
   absl::Duration report_period = absl::Seconds(1);
   // `groups`: at least one; names differ.

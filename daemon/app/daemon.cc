@@ -96,6 +96,7 @@ class RunningDaemon final : public Daemon {
 
   absl::Status OpenGroup(const GroupConfig& config) {
     auto group = std::make_unique<Group>(Group{config, nullptr, nullptr});
+    group->config.session = {config_.heartbeat_period, config_.write_deadline};
     std::string ignored;
     BALLAST_ASSIGN_OR_RETURN(const RolloutStart start,
                              RecoverGroup(config, *store_, term_, &ignored));

@@ -10,6 +10,7 @@
 #include "core/policy/rebalance_policy.h"
 #include "core/rollout/coordinator.h"
 #include "core/solver/planner.h"
+#include "daemon/control/session_watch.h"
 
 namespace ballast {
 
@@ -23,6 +24,7 @@ struct GroupConfig {
   LoadWindowOptions load;
   PolicyOptions policy;
   CoordinatorOptions rollout;
+  SessionOptions session = {};
   int plans_kept = 1000;  // Records of the store beyond which the oldest are removed.
 };
 

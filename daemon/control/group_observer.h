@@ -52,6 +52,8 @@ class GroupObserver {
                               const std::string& outcome) = 0;
   // A placement was handed to the session of one worker.
   virtual void OnPush(const std::string& group, RankId rank, const PlanId& plan) = 0;
+  // The session of a worker that does not read was closed.
+  virtual void OnSlowConsumer(const std::string& group, RankId rank, const std::string& detail) = 0;
   virtual void OnWorker(const std::string& group, RankId rank, const char* event,
                         const std::string& detail) = 0;
   virtual void OnNack(const std::string& group, RankId rank, const Nack& nack) = 0;

@@ -67,6 +67,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       started_(parts.clock.Uptime()),
       mark_(started_),
       links_(parts.config.topology.num_ranks()),
+      watch_(parts.config.topology.num_ranks(), parts.config.session),
       workers_(parts.config.topology.num_ranks()),
       disagreements_(parts.config.topology.num_ranks(), 0) {
   UpdateView();
@@ -122,6 +123,7 @@ void RolloutLoop::Turn(absl::Duration deadline) {
   coordinator_.OnTick(clock_.Uptime(), &actions_);
   Execute();
   NoticeActivation();
+  NoticeSessions();
   UpdateView();
 }
 
@@ -132,11 +134,13 @@ void RolloutLoop::Handle(SessionEvent& event) {
     return;
   }
   if (links_[rank] != event.link) return;  // A newer session took over.
+  watch_.Heard(event.rank, clock_.Uptime());
   if (event.kind != SessionEvent::Kind::kDisconnect) {
     HandleStatus(event);
     return;
   }
   links_[rank].reset();
+  watch_.End(event.rank);
   observer_.OnWorker(config_.name, event.rank, "disconnected", event.nack.detail);
   coordinator_.OnDisconnect(event.rank, workers_[rank].incarnation, clock_.Uptime(), &actions_);
 }
@@ -145,6 +149,7 @@ void RolloutLoop::HandleHello(SessionEvent& event) {
   const int rank = event.rank.value;
   if (links_[rank] != nullptr) links_[rank]->Close("a newer session of this rank began");
   links_[rank] = std::move(event.link);
+  watch_.Begin(event.rank, links_[rank], clock_.Uptime());
   workers_[rank].incarnation = event.hello.incarnation;
   workers_[rank].active = event.hello.active;
   disagreements_[rank] = 0;
@@ -346,7 +351,9 @@ void RolloutLoop::SendTo(const CoordinatorAction& action) {
       command.kind = WorkerCommand::Kind::kRetire;
       break;
   }
-  link->Send(command);
+  if (!link->Send(command)) {
+    observer_.OnSlowConsumer(config_.name, action.rank, "left its mailbox full");
+  }
 }
 
 void RolloutLoop::Finish(const CoordinatorAction& action) {
@@ -370,6 +377,18 @@ void RolloutLoop::NoticeActivation() {
   activating_.reset();
 }
 
+void RolloutLoop::NoticeSessions() {
+  using Kind = SessionWatch::Finding::Kind;
+  for (const SessionWatch::Finding& finding : watch_.Check(clock_.Uptime())) {
+    if (finding.kind == Kind::kBlocked) {
+      observer_.OnSlowConsumer(config_.name, finding.rank, finding.detail);
+    } else {
+      const char* event = finding.kind == Kind::kSilent ? "silent" : "speaks_again";
+      observer_.OnWorker(config_.name, finding.rank, event, finding.detail);
+    }
+  }
+}
+
 void RolloutLoop::UpdateView() {
   RolloutView view;
   view.turned = clock_.Uptime();
@@ -382,16 +401,24 @@ void RolloutLoop::UpdateView() {
   view.waiting_for = coordinator_.waiting_for();
   view.plans_adopted = plans_adopted_;
   view.moved_slots = moved_slots_;
+  int silent = 0;
   for (int rank = 0; rank < static_cast<int>(workers_.size()); ++rank) {
     workers_[rank].state = coordinator_.rank_state(RankId(rank));
     workers_[rank].detail = coordinator_.rank_detail(RankId(rank));
+    if (const auto silence = watch_.Silence(RankId(rank), view.turned); silence.has_value()) {
+      ++silent;
+      if (view.waiting_for.empty()) view.waiting_for = absl::StrCat("rank ", rank, " ", *silence);
+      workers_[rank].detail = *silence;
+      workers_[rank].state = RankState::kStale;
+    }
     view.connected += workers_[rank].state == RankState::kGone ? 0 : 1;
   }
   view.workers = workers_;
   RolloutFacts facts;
   facts.decided = coordinator_.decided();
   facts.decided_plan = decided_plan_;
-  facts.all_connected = coordinator_.all_connected();
+  // A plan that a silent rank must load would only wait for its timeout.
+  facts.all_connected = coordinator_.all_connected() && silent == 0;
   facts.idle = coordinator_.phase() == PlanPhase::kIdle && coordinator_.active_everywhere();
   absl::MutexLock lock(&mutex_);
   view_ = std::move(view);

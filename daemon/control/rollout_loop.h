@@ -21,6 +21,7 @@
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
+#include "daemon/control/session_watch.h"
 #include "daemon/control/worker_link.h"
 
 namespace ballast {
@@ -138,6 +139,7 @@ class RolloutLoop final : public PlanPublisher {
   void SendTo(const CoordinatorAction& action);
   void Finish(const CoordinatorAction& action);
   void NoticeActivation();
+  void NoticeSessions();
   void UpdateView();
   std::shared_ptr<const PlacementPlan> PlanOf(const Digest& digest) const;
 
@@ -158,8 +160,9 @@ class RolloutLoop final : public PlanPublisher {
   absl::Duration mark_;  // Of the last plan event, for durations.
   Coordinator::Actions actions_;
   std::vector<std::shared_ptr<WorkerLink>> links_;  // [num_ranks]; null: gone.
-  std::vector<WorkerView> workers_;                 // [num_ranks]
-  std::vector<std::uint64_t> disagreements_;        // [num_ranks]
+  SessionWatch watch_;
+  std::vector<WorkerView> workers_;           // [num_ranks]
+  std::vector<std::uint64_t> disagreements_;  // [num_ranks]
   std::uint64_t plans_adopted_ = 0;
   std::uint64_t moved_slots_ = 0;
   std::thread thread_;

@@ -29,10 +29,18 @@ class WorkerLink {
  public:
   virtual ~WorkerLink() = default;
 
-  virtual void Send(const WorkerCommand& command) = 0;
+  // False if the mailbox was full, which ended the session.
+  virtual bool Send(const WorkerCommand& command) = 0;
 
   // Ends the session with a reason that the worker sees. Idempotent.
   virtual void Close(const std::string& reason) = 0;
+
+  // Names the write under way; 0 if there is none. No two writes of a session have the
+  // same name, so one that stays tells of a worker that does not read.
+  virtual std::uint64_t WriteUnderWay() const = 0;
+
+  // Ends the session at once, whatever is under way. Idempotent.
+  virtual void Abandon() = 0;
 };
 
 }  // namespace ballast

@@ -65,6 +65,12 @@ void EventObserver::OnPush(const std::string& group, RankId rank, const PlanId& 
              {{"group", group}, {"rank", absl::StrCat(rank.value)}, {"plan", PlanIdText(plan)}});
 }
 
+void EventObserver::OnSlowConsumer(const std::string& group, RankId rank,
+                                   const std::string& detail) {
+  log_.Write(Severity::kWarn, "worker.slow_consumer",
+             {{"group", group}, {"rank", absl::StrCat(rank.value)}, {"detail", detail}});
+}
+
 void EventObserver::OnWorker(const std::string& group, RankId rank, const char* event,
                              const std::string& detail) {
   log_.Write(Severity::kInfo, absl::StrCat("worker.", event),

@@ -24,6 +24,7 @@ class EventObserver final : public GroupObserver {
   void OnPlanFinished(const std::string& group, const PlanId& plan,
                       const std::string& outcome) override;
   void OnPush(const std::string& group, RankId rank, const PlanId& plan) override;
+  void OnSlowConsumer(const std::string& group, RankId rank, const std::string& detail) override;
   void OnWorker(const std::string& group, RankId rank, const char* event,
                 const std::string& detail) override;
   void OnNack(const std::string& group, RankId rank, const Nack& nack) override;

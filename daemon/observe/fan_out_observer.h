@@ -40,6 +40,9 @@ class FanOutObserver final : public GroupObserver {
   void OnPush(const std::string& group, RankId rank, const PlanId& plan) override {
     for (GroupObserver* o : observers_) o->OnPush(group, rank, plan);
   }
+  void OnSlowConsumer(const std::string& group, RankId rank, const std::string& detail) override {
+    for (GroupObserver* o : observers_) o->OnSlowConsumer(group, rank, detail);
+  }
   void OnWorker(const std::string& group, RankId rank, const char* event,
                 const std::string& detail) override {
     for (GroupObserver* o : observers_) o->OnWorker(group, rank, event, detail);

@@ -82,6 +82,8 @@ struct Metrics::Families {
   Family<Counter>& plans = MakeCounter("ballast_plans_total", "Plans by final outcome.");
   Family<Counter>& pushes =
       MakeCounter("ballast_plan_pushes_total", "Placements handed to workers' sessions.");
+  Family<Counter>& slow_consumers =
+      MakeCounter("ballast_slow_consumers_closed_total", "Sessions closed for a blocked write.");
   Family<Counter>& nacks = MakeCounter("ballast_plan_nacks_total", "Worker refusals by code.");
   Family<Counter>& disagreements = MakeCounter("ballast_digest_disagreements_total",
                                                "Votes in which ranks held different digests.");
@@ -130,6 +132,7 @@ void Metrics::AddGroup(const GroupSources& sources) {
   families_->report_tokens.Add(label);
   families_->disagreements.Add(label);
   families_->pushes.Add(label);
+  families_->slow_consumers.Add(label);
   families_->plans.Add({{"group", sources.name}, {"outcome", "done"}});
   for (int code = 0; code < kNumNackCodes; ++code) {
     families_->nacks.Add(
@@ -225,6 +228,10 @@ void Metrics::OnPlanFinished(const std::string& group, const PlanId&, const std:
 
 void Metrics::OnPush(const std::string& group, RankId, const PlanId&) {
   families_->pushes.Add({{"group", group}}).Increment();
+}
+
+void Metrics::OnSlowConsumer(const std::string& group, RankId, const std::string&) {
+  families_->slow_consumers.Add({{"group", group}}).Increment();
 }
 
 void Metrics::OnWorker(const std::string&, RankId, const char*, const std::string&) {}

@@ -4,13 +4,10 @@
 
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "ballast/v1/placement.grpc.pb.h"
 #include "daemon/publish/hello_check.h"
-#include "daemon/publish/session_mailbox.h"
-#include "proto/wire/placement_wire.h"
+#include "daemon/publish/session_writer.h"
 #include "proto/wire/session_wire.h"
 
 namespace ballast {
@@ -18,32 +15,6 @@ namespace {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
-
-void EncodeCommand(const WorkerCommand& command, v1::DaemonMessage* message) {
-  message->Clear();
-  const PlanOrder order{command.nonce, command.term, command.plan, command.reason};
-  switch (command.kind) {
-    case WorkerCommand::Kind::kPrepare: {
-      PrepareOrder prepare;
-      prepare.nonce = command.nonce;
-      prepare.term = command.term;
-      prepare.plan = command.plan;
-      prepare.base = command.base;
-      prepare.placement = *command.placement;
-      EncodePrepare(prepare, message->mutable_prepare());
-      return;
-    }
-    case WorkerCommand::Kind::kCommit:
-      EncodeCommit(order, message->mutable_commit());
-      return;
-    case WorkerCommand::Kind::kAbort:
-      EncodeAbort(order, message->mutable_abort());
-      return;
-    case WorkerCommand::Kind::kRetire:
-      EncodeRetire(order, message->mutable_retire());
-      return;
-  }
 }
 
 SessionEvent::Kind KindOf(WorkerPhase phase) {
@@ -66,112 +37,18 @@ SessionEvent::Kind KindOf(WorkerPhase phase) {
   return SessionEvent::Kind::kAborted;
 }
 
-using Reactor = grpc::ServerBidiReactor<v1::WorkerMessage, v1::DaemonMessage>;
-
-// The writing side of a session. It outlives the reactor where the rollout loop still
-// holds it; after Detach() everything is a no-op.
-//
-// gRPC calls made under the lock do not call back into us on the same thread.
-class SessionWriter final : public WorkerLink {
- public:
-  explicit SessionWriter(Reactor* reactor) : reactor_(reactor) {}
-
-  void Send(const WorkerCommand& command) override {
-    absl::MutexLock lock(&mutex_);
-    if (reactor_ == nullptr || finishing_) return;
-    if (!mailbox_.Put(command)) {
-      FinishLocked(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                                "the worker does not read its session; come back"));
-      return;
-    }
-    WriteNextLocked();
-  }
-
-  void Close(const std::string& reason) override {
-    absl::MutexLock lock(&mutex_);
-    if (reactor_ == nullptr || finishing_) return;
-    v1::GoAway* go_away = farewell_.mutable_go_away();
-    EncodeGoAway({reason, absl::Milliseconds(200), ""}, go_away);
-    finishing_ = true;
-    if (writing_) {
-      say_farewell_ = true;
-    } else {
-      reactor_->StartWriteAndFinish(&farewell_, grpc::WriteOptions(), grpc::Status::OK);
-    }
-  }
-
-  void Welcome(const DaemonWelcome& welcome) {
-    absl::MutexLock lock(&mutex_);
-    if (reactor_ == nullptr || finishing_) return;
-    EncodeWelcome(welcome, out_.mutable_welcome());
-    writing_ = true;
-    reactor_->StartWrite(&out_);
-  }
-
-  void OnWriteDone(bool ok) {
-    absl::MutexLock lock(&mutex_);
-    writing_ = false;
-    if (reactor_ == nullptr) return;
-    if (say_farewell_) {
-      say_farewell_ = false;
-      reactor_->StartWriteAndFinish(&farewell_, grpc::WriteOptions(), grpc::Status::OK);
-      return;
-    }
-    if (ok && !finishing_) WriteNextLocked();
-  }
-
-  // Ends the call once; later calls do nothing.
-  void Finish(const grpc::Status& status) {
-    absl::MutexLock lock(&mutex_);
-    FinishLocked(status);
-  }
-
-  bool Finishing() {
-    absl::MutexLock lock(&mutex_);
-    return finishing_;
-  }
-
-  // The reactor is about to be deleted.
-  void Detach() {
-    absl::MutexLock lock(&mutex_);
-    reactor_ = nullptr;
-  }
-
- private:
-  void WriteNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (writing_ || mailbox_.empty()) return;
-    EncodeCommand(mailbox_.Take(), &out_);
-    writing_ = true;
-    reactor_->StartWrite(&out_);
-  }
-
-  void FinishLocked(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (reactor_ == nullptr || finishing_) return;
-    finishing_ = true;
-    reactor_->Finish(status);
-  }
-
-  absl::Mutex mutex_;
-  Reactor* reactor_ ABSL_GUARDED_BY(mutex_);
-  SessionMailbox mailbox_ ABSL_GUARDED_BY(mutex_);
-  v1::DaemonMessage out_;       // Belongs to gRPC while writing_.
-  v1::DaemonMessage farewell_;  // Belongs to gRPC once finishing_.
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool say_farewell_ ABSL_GUARDED_BY(mutex_) = false;
-};
-
 // One session, from its first message to its end. Deletes itself.
-class SessionReactor final : public Reactor {
+class SessionReactor final : public SessionStream {
  public:
   SessionReactor(const GroupDirectory& groups, EventLog& log,
-                 const PlacementServiceOptions& options, std::string peer)
+                 const PlacementServiceOptions& options, PlacementCache& cache,
+                 grpc::CallbackServerContext* context)
       : groups_(groups),
         log_(log),
         options_(options),
-        peer_(std::move(peer)),
-        writer_(std::make_shared<SessionWriter>(this)) {
-    StartRead(&in_);
+        peer_(context->peer()),
+        writer_(std::make_shared<SessionWriter>(this, context, cache)) {
+    StartRead(&in_bytes_);
   }
 
   void OnReadDone(bool ok) override {
@@ -179,13 +56,16 @@ class SessionReactor final : public Reactor {
       writer_->Finish(grpc::Status::OK);
       return;
     }
-    const absl::Status status = Accept();
+    const grpc::Status parsed =
+        grpc::SerializationTraits<v1::WorkerMessage>::Deserialize(&in_bytes_, &in_);
+    const absl::Status status =
+        parsed.ok() ? Accept() : absl::InvalidArgumentError("not a WorkerMessage");
     if (!status.ok()) {
       Refuse(status);
       return;
     }
     // Once the end was announced there is nothing more to hear.
-    if (!writer_->Finishing()) StartRead(&in_);
+    if (!writer_->Finishing()) StartRead(&in_bytes_);
   }
 
   void OnWriteDone(bool ok) override { writer_->OnWriteDone(ok); }
@@ -288,26 +168,31 @@ class SessionReactor final : public Reactor {
   const PlacementServiceOptions options_;
   const std::string peer_;
   const std::shared_ptr<SessionWriter> writer_;
+  grpc::ByteBuffer in_bytes_;
   v1::WorkerMessage in_;
   const GroupHandle* group_ = nullptr;  // Set by the Hello.
   RankId rank_;
   std::string farewell_;  // Why the session ended, if we ended it.
 };
 
-class PlacementService final : public v1::Placement::CallbackService {
+// Raw: the service serialises for itself, so that a placement is serialised once for
+// all workers.
+class PlacementService final
+    : public v1::Placement::WithRawCallbackMethod_Session<v1::Placement::Service> {
  public:
   PlacementService(const GroupDirectory& groups, EventLog& log,
                    const PlacementServiceOptions& options)
       : groups_(groups), log_(log), options_(options) {}
 
-  Reactor* Session(grpc::CallbackServerContext* context) override {
-    return new SessionReactor(groups_, log_, options_, context->peer());
+  SessionStream* Session(grpc::CallbackServerContext* context) override {
+    return new SessionReactor(groups_, log_, options_, placements_, context);
   }
 
  private:
   const GroupDirectory& groups_;
   EventLog& log_;
   const PlacementServiceOptions options_;
+  PlacementCache placements_;
 };
 
 }  // namespace

@@ -226,15 +226,19 @@ absl::StatusOr<DaemonWelcome> DecodeWelcome(const v1::Welcome& message) {
   return welcome;
 }
 
-void EncodePrepare(const PrepareOrder& order, v1::Prepare* message) {
-  BALLAST_CHECK(order.placement.ok());
+void EncodePrepareFields(const PrepareOrder& order, v1::Prepare* message) {
   message->set_nonce(order.nonce);
   message->set_term(order.term);
   EncodePlanId(order.plan, message->mutable_plan());
   EncodePlanId(order.base, message->mutable_base());
-  EncodePlacement(*order.placement, message->mutable_placement());
   message->set_deadline_hint_ms(wire::PeriodMs(order.deadline_hint));
   message->set_membership_gen(order.membership_gen);
+}
+
+void EncodePrepare(const PrepareOrder& order, v1::Prepare* message) {
+  BALLAST_CHECK(order.placement.ok());
+  EncodePrepareFields(order, message);
+  EncodePlacement(*order.placement, message->mutable_placement());
 }
 
 absl::StatusOr<PrepareOrder> DecodePrepare(const v1::Prepare& message) {

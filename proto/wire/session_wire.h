@@ -113,6 +113,8 @@ struct PrepareOrder {
 
 // `order.placement` must be ok.
 void EncodePrepare(const PrepareOrder& order, v1::Prepare* message);
+// All fields but the placement, which is not looked at.
+void EncodePrepareFields(const PrepareOrder& order, v1::Prepare* message);
 absl::StatusOr<PrepareOrder> DecodePrepare(const v1::Prepare& message);
 
 // Commit, abort or retire a plan.

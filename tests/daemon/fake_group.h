@@ -51,7 +51,12 @@ class RecordingObserver final : public GroupObserver {
   void OnPush(const std::string&, RankId rank, const PlanId&) override {
     pushes.push_back(rank.value);
   }
-  void OnWorker(const std::string&, RankId, const char*, const std::string&) override {}
+  void OnSlowConsumer(const std::string&, RankId rank, const std::string& detail) override {
+    events.push_back("rank " + std::to_string(rank.value) + " slow: " + detail);
+  }
+  void OnWorker(const std::string&, RankId rank, const char* event, const std::string&) override {
+    workers.push_back("rank " + std::to_string(rank.value) + " " + event);
+  }
   void OnNack(const std::string&, RankId, const Nack& nack) override {
     events.push_back(std::string("nack ") + NackCodeName(nack.code));
   }
@@ -65,6 +70,7 @@ class RecordingObserver final : public GroupObserver {
   std::vector<std::pair<std::string, std::uint64_t>> reports;
   std::vector<SolveRecord> solves;
   std::vector<std::string> events;
+  std::vector<std::string> workers;
   std::vector<int> pushes;
   std::uint64_t disagreements = 0;
 };
@@ -72,11 +78,18 @@ class RecordingObserver final : public GroupObserver {
 // A session that only remembers.
 class RecordingLink final : public WorkerLink {
  public:
-  void Send(const WorkerCommand& command) override { sent.push_back(command); }
+  bool Send(const WorkerCommand& command) override {
+    sent.push_back(command);
+    return true;
+  }
   void Close(const std::string& reason) override { closed = reason; }
+  std::uint64_t WriteUnderWay() const override { return write; }
+  void Abandon() override { ++abandoned; }
 
   std::vector<WorkerCommand> sent;
   std::string closed;
+  std::uint64_t write = 0;  // Under way.
+  int abandoned = 0;
 };
 
 }  // namespace ballast

@@ -257,6 +257,49 @@ TEST_F(RolloutLoopTest, HeartbeatsCarryDisagreementsAndStepsOnce) {
   EXPECT_EQ(loop_->View().workers[0].step, 42);
 }
 
+TEST_F(RolloutLoopTest, ASilentRankIsStaleWithItsAgeAndHoldsPlanning) {
+  ConnectAll();
+  clock_.Advance(absl::Seconds(5));
+  for (int rank : {0, 1, 3}) {
+    SessionEvent event = EventOf(rank, SessionEvent::Kind::kHeartbeat);
+    event.plan = active_;
+    loop_->Submit(std::move(event));
+  }
+  loop_->RunOnceForTest();
+  EXPECT_TRUE(loop_->Facts().all_connected);
+  clock_.Advance(absl::Seconds(4));
+  loop_->RunOnceForTest();
+  EXPECT_FALSE(loop_->Facts().all_connected);
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kStale);
+  EXPECT_EQ(loop_->View().workers[2].detail, "no heartbeat for 9s");
+  EXPECT_EQ(loop_->View().waiting_for, "rank 2 no heartbeat for 9s");
+  EXPECT_EQ(loop_->View().workers[1].state, RankState::kSynced);
+  EXPECT_THAT(observer_.workers, Contains("rank 2 silent"));
+
+  SessionEvent word = EventOf(2, SessionEvent::Kind::kHeartbeat);
+  word.plan = active_;
+  loop_->Submit(std::move(word));
+  loop_->RunOnceForTest();
+  EXPECT_TRUE(loop_->Facts().all_connected);
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kSynced);
+  EXPECT_EQ(loop_->View().workers[2].detail, "");
+  EXPECT_THAT(observer_.workers, Contains("rank 2 speaks_again"));
+}
+
+TEST_F(RolloutLoopTest, ARankThatDoesNotReadIsAbandonedByItsTick) {
+  ConnectAll();
+  links_[1]->write = 3;
+  loop_->RunOnceForTest();
+  clock_.Advance(absl::Seconds(9));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(links_[1]->abandoned, 0);
+  clock_.Advance(absl::Seconds(1));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(links_[1]->abandoned, 1);
+  EXPECT_EQ(links_[0]->abandoned, 0);
+  EXPECT_THAT(observer_.events, Contains("rank 1 slow: took nothing for 10s"));
+}
+
 TEST_F(RolloutLoopTest, StoppingClosesEverySession) {
   ConnectAll();
   loop_->Stop("the daemon ends");

@@ -10,6 +10,7 @@
 #include "core/base/random.h"
 #include "core/model/topology.h"
 #include "gtest/gtest.h"
+#include "proto/wire/daemon_frame.h"
 #include "proto/wire/load_wire.h"
 #include "proto/wire/placement_wire.h"
 #include "proto/wire/session_wire.h"
@@ -407,6 +408,26 @@ TEST_F(WireRoundTripTest, DamagedHellosAreRefusedOrComeBackByteForByte) {
     ASSERT_EQ(again.SerializeAsString(), message.SerializeAsString()) << message.DebugString();
   }
   EXPECT_GT(accepted, 0);
+}
+
+TEST_F(WireRoundTripTest, APrepareInTwoPartsIsThePrepareInOne) {
+  for (int i = 0; i < 50; ++i) {
+    const PlacementPlan plan = AnyPlan();
+    PrepareOrder order;
+    order.nonce = random_.Next();
+    order.term = random_.Next();
+    order.plan = AnyPlanId();
+    order.base = AnyPlanId();
+    order.placement = plan;
+    order.deadline_hint = absl::Milliseconds(Int(0, 3600000));
+    order.membership_gen = Coin() ? random_.Next() : 0;
+    v1::DaemonMessage whole;
+    EncodePrepare(order, whole.mutable_prepare());
+    const std::string table = PlacementBytes(plan);
+    v1::DaemonMessage parts;
+    ASSERT_TRUE(parts.ParseFromString(PrepareHead(order, table.size()) + table));
+    EXPECT_EQ(parts.SerializeAsString(), whole.SerializeAsString());
+  }
 }
 
 }  // namespace

@@ -1,0 +1,119 @@
+// Goal: a worker that does not read costs nobody else anything, and is named. Method: a
+// whole daemon in this process; raw gRPC clients, of which one never reads. Its flow
+// control window is smaller than one placement, so the daemon's write blocks.
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "ballast/v1/placement.grpc.pb.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "daemon/app/daemon.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/session_wire.h"
+#include "tests/integration/child_process.h"
+
+namespace ballast {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kConfig[] = R"(
+grpc: {listen: "127.0.0.1:0"}
+http: {listen: "127.0.0.1:0"}
+store: {kind: memory}
+log: {level: error}
+session: {write_deadline: 300ms}
+groups:
+  - name: demo
+    model: {layers: 58, experts: 256, top_k: 8}
+    ranks: 2
+    row_size: 2
+    slots_per_rank: 192
+)";
+
+class SlowConsumerTest : public ::testing::Test {
+ protected:
+  struct Session {
+    grpc::ClientContext context;
+    std::unique_ptr<v1::Placement::Stub> stub;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, v1::DaemonMessage>> stream;
+  };
+
+  SlowConsumerTest() : log_("error", false), config_(*ParseConfig(kConfig)) {
+    auto daemon = Daemon::Start(config_, log_, RealClock());
+    BALLAST_CHECK(daemon.ok());
+    daemon_ = *std::move(daemon);
+  }
+
+  // A worker that runs another plan than the decided one, so that it is sent that.
+  std::unique_ptr<Session> Connect(int rank) {
+    const GroupConfig& group = config_.groups[0];
+    WorkerHello hello;
+    hello.ep_group = "demo";
+    hello.state.rank = RankId(rank);
+    hello.state.incarnation = 5;
+    hello.state.active.digest[0] = 1;
+    hello.shape = group.shape;
+    hello.row = RowId(0);
+    hello.num_slots = 192;
+    hello.world_size = 2;
+    hello.modes = {ActivationMode::kInBand};
+    v1::WorkerMessage message;
+    EncodeHello(hello, message.mutable_hello());
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    auto session = std::make_unique<Session>();
+    session->stub = v1::Placement::NewStub(
+        grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
+                                  grpc::InsecureChannelCredentials(), arguments));
+    session->stream = session->stub->Session(&session->context);
+    BALLAST_CHECK(session->stream->Write(message));
+    return session;
+  }
+
+  EventLog log_;
+  Config config_;
+  std::unique_ptr<Daemon> daemon_;
+};
+
+TEST_F(SlowConsumerTest, IsClosedAndCountedWhileOthersAreServed) {
+  const std::unique_ptr<Session> stuck = Connect(0);
+  const std::unique_ptr<Session> reader = Connect(1);
+  v1::DaemonMessage message;
+  ASSERT_TRUE(reader->stream->Read(&message));
+  EXPECT_TRUE(message.has_welcome());
+  // Before the stuck session has met its deadline or after, the other gets its plan.
+  ASSERT_TRUE(reader->stream->Read(&message));
+  ASSERT_TRUE(message.has_prepare());
+  const absl::StatusOr<PrepareOrder> order = DecodePrepare(message.prepare());
+  ASSERT_TRUE(order.ok()) << order.status();
+  ASSERT_TRUE(order->placement.ok()) << order->placement.status();
+  const GroupConfig& group = config_.groups[0];
+  EXPECT_EQ(PlanDigest(group.shape, *order->placement), order->plan.digest);
+
+  // The daemon's own deadline ends this; the stuck client has read nothing until then.
+  const std::string closed = "ballast_slow_consumers_closed_total{group=\"demo\"} 1";
+  while (HttpGet(daemon_->http_port(), "/metrics").find(closed) == std::string::npos) {
+  }
+  while (daemon_->StatusLine().find("demo 1/2 connected") == std::string::npos) {
+  }
+  while (stuck->stream->Read(&message)) EXPECT_FALSE(message.has_go_away());
+  EXPECT_EQ(stuck->stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  // The other is still there.
+  v1::WorkerMessage word;
+  word.mutable_heartbeat()->set_step(1);
+  word.mutable_heartbeat()->mutable_active()->mutable_version();
+  word.mutable_heartbeat()->mutable_active()->set_digest(std::string(32, '\1'));
+  EXPECT_TRUE(reader->stream->Write(word));
+  EXPECT_THAT(daemon_->StatusLine(), HasSubstr("demo 1/2 connected"));
+  reader->context.TryCancel();
+}
+
+}  // namespace
+}  // namespace ballast
