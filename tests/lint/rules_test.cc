@@ -57,6 +57,14 @@ TEST(SizesTest, FindsALongFunction) {
   EXPECT_THAT(CheckSizes({"core/a.cc", text}), ElementsAre(At(3, "a function of 71 lines")));
 }
 
+TEST(SizesTest, AcceptsTheLimitsThemselves) {
+  EXPECT_THAT(CheckSizes({"core/a.cc", "int f() {\n" + Lines(68) + "}\n"}), IsEmpty());
+  EXPECT_THAT(CheckSizes({"core/a.cc", std::string(800, '\n')}), IsEmpty());
+  EXPECT_THAT(CheckSizes({"core/a.cc", "// " + std::string(97, 'x') + "\n"}), IsEmpty());
+  EXPECT_THAT(CheckSizes({"core/a.cc", "// " + std::string(95, 'x') + "\u00e4\u00e4\n"}),
+              IsEmpty());
+}
+
 TEST(SizesTest, CountsFunctionsNotNamespacesOrClasses) {
   const std::string body = "  int f() {\n" + Lines(30) + "  }\n";
   const std::string text = "namespace a {\nstruct B {\n" + body + body + body + "};\n}\n";
@@ -69,6 +77,15 @@ TEST(SizesTest, SeesTestsTemplatesAndInitializers) {
                            "TEST(A, B) {\n  if (x) {\n  }\n" + Lines(70) + "}\n";
   EXPECT_THAT(CheckSizes({"tests/a.cc", text}),
               ElementsAre(At(2, "72 lines"), At(156, "74 lines")));
+}
+
+TEST(SizesTest, IsNotMisledByMacrosDeclarationsOrArguments) {
+  const std::string macro = "#define A(x) { \\\n  if (x) {\n";
+  const std::string record = "int f(int);\nstruct B {\n" + Lines(80) + "};\n";
+  const std::string arguments = "INSTANTIATE(A, Values(B{\n" + Lines(80) + "}));\n";
+  const std::string function = "void g() {\n" + Lines(70) + "}\n";
+  EXPECT_THAT(CheckSizes({"core/a.cc", macro + record + arguments + function}),
+              ElementsAre(At(168, "72 lines")));
 }
 
 TEST(SizesTest, SeesConstructorsWithBracedMembers) {
@@ -188,6 +205,7 @@ TEST(NamesTest, RefusesNamesWithoutASubject) {
   EXPECT_THAT(CheckName({"tests/model/test_helpers.cc", ""}), SizeIs(1));
   EXPECT_THAT(CheckName({"core/common.h", ""}), SizeIs(1));
   EXPECT_THAT(CheckName({"core/model/utility_function.h", ""}), IsEmpty());
+  EXPECT_THAT(CheckName({"core/model/uncommon.h", ""}), IsEmpty());
 }
 
 TEST(GuardsTest, AreMadeOfThePath) {
