@@ -2,6 +2,7 @@
 #define BALLAST_CLIENT_WORKER_STREAM_LINK_H_
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/client_callback.h>
 
 #include <memory>
 #include <utility>
