@@ -15,6 +15,7 @@
 #include "daemon/admin/http_server.h"
 #include "daemon/admin/query_service.h"
 #include "daemon/admin/status_report.h"
+#include "daemon/app/process_crash.h"
 #include "daemon/app/store_lock.h"
 #include "daemon/control/group_directory.h"
 #include "daemon/ingest/load_service.h"
@@ -46,6 +47,7 @@ class RunningDaemon final : public Daemon {
   ~RunningDaemon() override { Drain(); }
 
   absl::Status Open() {
+    BALLAST_ASSIGN_OR_RETURN(crash_points_, CrashPointsOfEnvironment());
     BALLAST_RETURN_IF_ERROR(OpenStore());
     BALLAST_ASSIGN_OR_RETURN(term_, store_->BeginTerm());
     metrics_ = std::make_unique<Metrics>(term_, grpc::Version(), clock_);
@@ -105,7 +107,7 @@ class RunningDaemon final : public Daemon {
                  {{"group", config.name}, {"reason", ignored}});
     }
     group->rollout = std::make_unique<RolloutLoop>(
-        RolloutLoop::Parts{group->config, *store_, *observer_, clock_}, start, term_);
+        RolloutLoop::Parts{group->config, *store_, *observer_, clock_, crash_points_.get()}, start, term_);
     group->control =
         std::make_unique<ControlLoop>(group->config, *group->rollout, *observer_, clock_);
     log_.Write(Severity::kInfo, "group.recovered",
@@ -184,6 +186,7 @@ class RunningDaemon final : public Daemon {
   EventLog& log_;
   Clock& clock_;
   std::uint64_t term_ = 0;
+  std::unique_ptr<CrashPoints> crash_points_;  // Null but in tests.
   std::unique_ptr<StoreLock> lock_;
   std::unique_ptr<PlanStore> store_;
   std::unique_ptr<Metrics> metrics_;

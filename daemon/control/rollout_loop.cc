@@ -59,6 +59,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       store_(parts.store),
       observer_(parts.observer),
       clock_(parts.clock),
+      crash_points_(parts.crash_points),
       term_(term),
       queue_(kQueueCapacity),
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
@@ -258,6 +259,7 @@ void RolloutLoop::PersistProposal() {
   record.proposed = clock_.WallNow();
   const absl::Duration begin = clock_.Uptime();
   if (store_uncertain_) AbortLeftovers();
+  Reach("propose.before");
   const absl::StatusOr<PlanVersion> version = store_.Propose(record, term_);
   const absl::Duration now = clock_.Uptime();
   observer_.OnStoreCall("propose", version.status(), now - begin);
@@ -266,6 +268,7 @@ void RolloutLoop::PersistProposal() {
     coordinator_.OnStoreFailed(version.status(), now, &actions_);
     return;
   }
+  Reach("propose.stored");
   PlacementPlan plan = *candidate_->plan;
   plan.version = *version;
   candidate_->plan = std::make_shared<const PlacementPlan>(std::move(plan));
@@ -276,6 +279,7 @@ void RolloutLoop::PersistProposal() {
 }
 
 void RolloutLoop::PersistDecision() {
+  Reach("decide.before");
   const absl::Duration begin = clock_.Uptime();
   const absl::Status status =
       store_.Decide(config_.name, *candidate_version_, term_, clock_.WallNow());
@@ -285,6 +289,7 @@ void RolloutLoop::PersistDecision() {
     coordinator_.OnStoreFailed(status, now, &actions_);
     return;
   }
+  Reach("decide.stored");
   decided_plan_ = candidate_->plan;
   store_base_ = {*candidate_version_, candidate_->record.digest};
   activating_ = candidate_->record;
@@ -354,6 +359,24 @@ void RolloutLoop::SendTo(const CoordinatorAction& action) {
   if (!link->Send(command)) {
     observer_.OnSlowConsumer(config_.name, action.rank, "left its mailbox full");
   }
+  ReachSent(action);
+}
+
+void RolloutLoop::Reach(absl::string_view crash_point) {
+  if (crash_points_ != nullptr) crash_points_->Reach(crash_point);
+}
+
+// Ranks are told in ascending order.
+void RolloutLoop::ReachSent(const CoordinatorAction& action) {
+  using Kind = CoordinatorAction::Kind;
+  const bool half = action.rank.value == config_.topology.num_ranks() / 2;
+  const bool last = action.rank.value == config_.topology.num_ranks() - 1;
+  if (action.kind == Kind::kSendPrepare && half) Reach("prepare.half_sent");
+  if (action.kind == Kind::kSendPrepare && last) Reach("prepare.sent");
+  if (action.kind == Kind::kSendCommit && half) Reach("commit.half_sent");
+  if (action.kind == Kind::kSendCommit && last) Reach("commit.sent");
+  if (action.kind == Kind::kSendRetire && half) Reach("retire.half_sent");
+  if (action.kind == Kind::kSendRetire && last) Reach("retire.sent");
 }
 
 void RolloutLoop::Finish(const CoordinatorAction& action) {
@@ -370,6 +393,7 @@ void RolloutLoop::NoticeActivation() {
   if (!activating_.has_value() || !coordinator_.active_everywhere()) return;
   if (activating_->digest != coordinator_.decided().digest) return;
   const absl::Duration now = clock_.Uptime();
+  Reach("active");
   ++plans_adopted_;
   moved_slots_ += activating_->moved_slots;
   observer_.OnActive(config_.name, coordinator_.decided(), *activating_, now - mark_);

@@ -18,6 +18,7 @@
 #include "core/base/clock.h"
 #include "core/rollout/coordinator.h"
 #include "core/store/plan_store.h"
+#include "daemon/control/crash_points.h"
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
@@ -101,6 +102,7 @@ class RolloutLoop final : public PlanPublisher {
     PlanStore& store;
     GroupObserver& observer;
     Clock& clock;
+    CrashPoints* crash_points = nullptr;  // Tests only.
   };
   RolloutLoop(const Parts& parts, const RolloutStart& start, std::uint64_t term);
   ~RolloutLoop() override;
@@ -137,6 +139,8 @@ class RolloutLoop final : public PlanPublisher {
   void PersistAbort(const CoordinatorAction& action);
   void AbortLeftovers();
   void SendTo(const CoordinatorAction& action);
+  void Reach(absl::string_view crash_point);
+  void ReachSent(const CoordinatorAction& action);
   void Finish(const CoordinatorAction& action);
   void NoticeActivation();
   void NoticeSessions();
@@ -147,6 +151,7 @@ class RolloutLoop final : public PlanPublisher {
   PlanStore& store_;
   GroupObserver& observer_;
   Clock& clock_;
+  CrashPoints* const crash_points_;
   const std::uint64_t term_;
   BoundedQueue<Event> queue_;
   Coordinator coordinator_;
