@@ -69,6 +69,10 @@ void AddFleetOptions(CLI::App& app, FleetOptions& options) {
   app.add_flag("--once", options.once, "a bounded run that ends with one line of JSON");
   app.add_option("--mode", options.mode, "processes or threads")
       ->transform(CLI::CheckedTransformer(kModes));
+  app.add_option("--reconnect-ms", options.reconnect_ms,
+                 "longest pause before a worker looks for the daemon again")
+      ->check(CLI::Range(100, 60000))
+      ->capture_default_str();
   app.add_option("--spill", options.spill_threshold, "picks; 0: balance before locality")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

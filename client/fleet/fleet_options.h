@@ -28,6 +28,7 @@ struct FleetOptions {
   std::uint64_t num_steps = 0;  // 0: until a signal comes.
   bool once = false;            // Bounded, and ends with JSON.
   bool json = false;            // Nothing but JSON on stdout.
+  int reconnect_ms = 5000;      // Longest pause before a worker looks for the daemon again.
   int spill_threshold = 4;      // RouterOptions::spill_threshold.
   std::uint64_t seed = 1;       // Of the synthetic load.
   int num_layers = 0;           // Synthetic only, as the next; 0: 58.

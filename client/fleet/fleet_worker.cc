@@ -95,6 +95,7 @@ class FleetWorker {
     options.ep_group = links_.options.ep_group;
     options.rank = rank_;
     options.shape = setup.shape;
+    options.reconnect_cap = absl::Milliseconds(links_.options.reconnect_ms);
     options.router.spill_threshold = links_.options.spill_threshold;
     options.on_event = [this](const WorkerEvent& event) { teller_.Tell(event); };
     shadow_router_ = std::make_unique<ReplicaRouter>(shadow_cell_, options.router);

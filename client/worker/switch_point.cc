@@ -131,6 +131,9 @@ void SwitchPoint::OnAbort(std::uint64_t nonce, const PlanId& plan, std::uint64_t
 void SwitchPoint::OnRetire(std::uint64_t nonce, const PlanId& plan, std::uint64_t term) {
   absl::MutexLock lock(&mutex_);
   participant_.OnRetire(nonce, plan, term, &actions_);
+  // A newer daemon's Retire also drops a plan that only its predecessor asked for.
+  if (!participant_.held().has_value()) candidate_.reset();
+  PublishVote();
 }
 
 void SwitchPoint::SetNumMoves(std::uint64_t num_moves) {

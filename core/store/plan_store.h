@@ -69,6 +69,11 @@ class PlanStore {
  public:
   virtual ~PlanStore() = default;
 
+  // Ok, or the write that failed in a way that leaves open what reached the disk. From
+  // then on every writing call is Unavailable until the store is opened anew: the process
+  // should end and let its successor read what is there. Thread-safe, never blocks long.
+  virtual absl::Status WriteFault() const { return absl::OkStatus(); }
+
   // Raises the fencing term by one, durably, and returns it; from 1. Called once
   // when a daemon starts. Writes of a lower term fail from then on.
   virtual absl::StatusOr<std::uint64_t> BeginTerm() = 0;

@@ -74,6 +74,8 @@ class RunningDaemon final : public Daemon {
   int grpc_port() const override { return grpc_port_; }
   int http_port() const override { return http_ == nullptr ? 0 : http_->port(); }
 
+  absl::Status Fault() const override { return store_->WriteFault(); }
+
   std::string StatusLine() const override {
     std::string line = absl::StrCat("term ", term_);
     for (const std::unique_ptr<Group>& group : groups_) {
@@ -107,7 +109,8 @@ class RunningDaemon final : public Daemon {
                  {{"group", config.name}, {"reason", ignored}});
     }
     group->rollout = std::make_unique<RolloutLoop>(
-        RolloutLoop::Parts{group->config, *store_, *observer_, clock_, crash_points_.get()}, start, term_);
+        RolloutLoop::Parts{group->config, *store_, *observer_, clock_, crash_points_.get()}, start,
+        term_);
     group->control =
         std::make_unique<ControlLoop>(group->config, *group->rollout, *observer_, clock_);
     log_.Write(Severity::kInfo, "group.recovered",

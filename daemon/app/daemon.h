@@ -27,6 +27,9 @@ class Daemon {
   virtual int grpc_port() const = 0;
   virtual int http_port() const = 0;  // 0 if HTTP is off.
 
+  // Ok, or why this process can not decide any more and must be replaced by a new one.
+  virtual absl::Status Fault() const = 0;
+
   // One line for people: "term 7; demo 16/16 connected, plan 7.42 (a91f03c2) idle".
   virtual std::string StatusLine() const = 0;
 };

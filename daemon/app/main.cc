@@ -54,11 +54,20 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-// Returns the signal that ends the daemon; keeps the service manager informed until then.
+constexpr int kStoreFault = 0;  // In place of a signal number.
+
+// Returns the signal that ends the daemon, or kStoreFault; keeps the service manager
+// informed until then.
 int WaitForEnd(const Daemon& daemon, const sigset_t& signals, EventLog& log) {
   const timespec second = {1, 0};
   while (true) {
     sd_notify(0, absl::StrCat("WATCHDOG=1\nSTATUS=", daemon.StatusLine()).c_str());
+    if (const absl::Status fault = daemon.Fault(); !fault.ok()) {
+      log.Write(Severity::kError, "store.unusable",
+                {{"error", std::string(fault.message())},
+                 {"detail", "ending, so that a new process reads what reached the disk"}});
+      return kStoreFault;
+    }
     const int signal = sigtimedwait(&signals, nullptr, &second);
     if (signal == SIGTERM || signal == SIGINT) return signal;
     if (signal == SIGHUP) {
@@ -85,12 +94,14 @@ int Run(const Config& config) {
   sd_notify(0, "READY=1");
   const int signal = WaitForEnd(**daemon, signals, log);
   sd_notify(0, "STOPPING=1");
-  log.Write(Severity::kInfo, "daemon.draining", {{"signal", signal == SIGTERM ? "TERM" : "INT"}});
+  if (signal != kStoreFault) {
+    log.Write(Severity::kInfo, "daemon.draining", {{"signal", signal == SIGTERM ? "TERM" : "INT"}});
+  }
   // A second signal ends the process at once.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   daemon->reset();
   log.Write(Severity::kInfo, "daemon.ended");
-  return 0;
+  return signal == kStoreFault ? kExitIo : 0;
 }
 
 int Main(int argc, char** argv) {

@@ -258,7 +258,8 @@ void RolloutLoop::PersistProposal() {
   record.moved_slots = candidate_->record.moved_slots;
   record.proposed = clock_.WallNow();
   const absl::Duration begin = clock_.Uptime();
-  if (store_uncertain_) AbortLeftovers();
+  // Where it fails the proposal fails too, for the same reason, and that is reported.
+  if (store_uncertain_) AbortLeftovers().IgnoreError();
   Reach("propose.before");
   const absl::StatusOr<PlanVersion> version = store_.Propose(record, term_);
   const absl::Duration now = clock_.Uptime();
@@ -301,12 +302,12 @@ void RolloutLoop::PersistDecision() {
 }
 
 void RolloutLoop::PersistAbort(const CoordinatorAction& action) {
-  absl::Status status = absl::OkStatus();
   const absl::Duration begin = clock_.Uptime();
-  // Without a version the store never accepted the proposal, so there is no row.
-  if (candidate_version_.has_value()) {
-    status = store_.Abort(config_.name, *candidate_version_, term_, action.reason);
-  }
+  // Without a version it is not known whether the store accepted the proposal.
+  const absl::Status status =
+      candidate_version_.has_value()
+          ? store_.Abort(config_.name, *candidate_version_, term_, action.reason)
+          : AbortLeftovers();
   const absl::Duration now = clock_.Uptime();
   observer_.OnStoreCall("abort", status, now - begin);
   if (status.ok()) {
@@ -318,15 +319,15 @@ void RolloutLoop::PersistAbort(const CoordinatorAction& action) {
 }
 
 // A store call that failed may have left a proposal behind, which would block the next one.
-void RolloutLoop::AbortLeftovers() {
-  const absl::StatusOr<std::vector<PlanRecord>> preparing = store_.Preparing(config_.name);
-  if (!preparing.ok()) return;
-  for (const PlanRecord& record : *preparing) {
-    const absl::Status status =
-        store_.Abort(config_.name, record.id.version, term_, "left behind by a failed store call");
-    if (!status.ok()) return;
+absl::Status RolloutLoop::AbortLeftovers() {
+  BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing,
+                           store_.Preparing(config_.name));
+  for (const PlanRecord& record : preparing) {
+    BALLAST_RETURN_IF_ERROR(store_.Abort(config_.name, record.id.version, term_,
+                                         "left behind by a failed store call"));
   }
   store_uncertain_ = false;
+  return absl::OkStatus();
 }
 
 void RolloutLoop::SendTo(const CoordinatorAction& action) {

@@ -137,7 +137,7 @@ class RolloutLoop final : public PlanPublisher {
   void PersistProposal();
   void PersistDecision();
   void PersistAbort(const CoordinatorAction& action);
-  void AbortLeftovers();
+  absl::Status AbortLeftovers();
   void SendTo(const CoordinatorAction& action);
   void Reach(absl::string_view crash_point);
   void ReachSent(const CoordinatorAction& action);

@@ -82,6 +82,11 @@ absl::StatusOr<std::unique_ptr<SqlitePlanStore>> SqlitePlanStore::Open(
   return absl::WrapUnique(new SqlitePlanStore(std::move(db)));
 }
 
+absl::Status SqlitePlanStore::WriteFault() const {
+  absl::MutexLock lock(&mutex_);
+  return write_fault_;
+}
+
 absl::Status SqlitePlanStore::Write(absl::FunctionRef<absl::Status()> body) {
   absl::MutexLock lock(&mutex_);
   if (!write_fault_.ok()) {

@@ -45,6 +45,7 @@ class SqlitePlanStore final : public PlanStore {
   static absl::StatusOr<std::unique_ptr<SqlitePlanStore>> Open(
       const std::string& path, absl::Duration busy_timeout = absl::Seconds(5));
 
+  absl::Status WriteFault() const override;
   absl::StatusOr<std::uint64_t> BeginTerm() override;
   absl::StatusOr<PlanVersion> Propose(const PlanRecord& record, std::uint64_t term) override;
   absl::Status Decide(absl::string_view ep_group, PlanVersion version, std::uint64_t term,

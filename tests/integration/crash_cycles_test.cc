@@ -94,10 +94,11 @@ void CheckHistory(const std::string& log, int* decided) {
 }
 
 TEST_F(CrashCyclesTest, ADaemonMayDieAtAnyMomentOfARollout) {
-  auto fleet = ChildProcess::Start(
-      {BALLAST_BINARY_DIR "/ballast_fleet", "--daemon", Address(), "--group", "demo", "--trace",
-       BALLAST_TEST_DATA "/traces/gpt-oss-20b-decode.trace", "--step-ms", "5"},
-      folder_ + "/fleet");
+  auto fleet =
+      ChildProcess::Start({BALLAST_BINARY_DIR "/ballast_fleet", "--daemon", Address(), "--group",
+                           "demo", "--trace", BALLAST_TEST_DATA "/traces/gpt-oss-20b-decode.trace",
+                           "--step-ms", "5", "--reconnect-ms", "200"},
+                          folder_ + "/fleet");
   for (int round = 0; round < kRounds; ++round) {
     for (absl::string_view point : kCrashPoints) {
       auto daemon = StartDaemon(point);

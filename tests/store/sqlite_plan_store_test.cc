@@ -270,10 +270,12 @@ TEST_F(SqlitePlanStoreTest, AfterAFailedSyncItWritesNoMoreUntilOpenedAgain) {
   auto store = Open();
   const std::uint64_t term = *store->BeginTerm();
   const PlanId first = Commit(*store, term, 1);
+  EXPECT_TRUE(store->WriteFault().ok());
   vfs.Fail(FaultVfs::Operation::kSync, 1, SQLITE_IOERR_FSYNC);
   EXPECT_EQ(store->Propose(TestRecord(2, first), term).status().code(),
             absl::StatusCode::kUnavailable);
   ASSERT_EQ(vfs.failed(), 1);
+  EXPECT_FALSE(store->WriteFault().ok());
   const absl::Status again = store->Propose(TestRecord(2, first), term).status();
   EXPECT_EQ(again.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(again.message()), HasSubstr("open the store again"));
@@ -281,6 +283,7 @@ TEST_F(SqlitePlanStoreTest, AfterAFailedSyncItWritesNoMoreUntilOpenedAgain) {
   EXPECT_EQ(store->LatestDecided("decode")->id, first);
   store.reset();
   store = Open();
+  EXPECT_TRUE(store->WriteFault().ok());
   EXPECT_EQ(*store->BeginTerm(), term + 1);
 }
 
