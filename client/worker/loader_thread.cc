@@ -16,13 +16,13 @@ LoaderThread::~LoaderThread() {
   thread_.join();
 }
 
-void LoaderThread::Stage(std::uint64_t load_id, StageRequest request) {
+void LoaderThread::Stage(StageRequest request) {
   auto control = std::make_shared<StageControl>();
   absl::MutexLock lock(&mutex_);
   if (control_ != nullptr) control_->Cancel();
   control_ = control;
   completion_.reset();
-  orders_.load = Load{load_id, std::move(request), std::move(control)};
+  orders_.load = Load{std::move(request), std::move(control)};
 }
 
 void LoaderThread::Drop() {
@@ -83,12 +83,12 @@ void LoaderThread::RunLoad(Load load) {
   RetireLeftover();
   DropStaged();
   if (load.control->cancelled()) return;
-  Completion completion{load.id, loader_.Stage(load.request, *load.control)};
+  Completion completion{load.request.plan, loader_.Stage(load.request, *load.control)};
   staged_ = load.request.plan;
-  if (completion.fault.has_value() || load.control->cancelled()) DropStaged();
+  if (completion.fault.has_value()) DropStaged();
   {
     absl::MutexLock lock(&mutex_);
-    // A cancel that came after the check above has left a drop order behind.
+    // It was cancelled: the order that did so also drops what is staged now.
     if (control_ != load.control) return;
     completion_ = std::move(completion);
   }

@@ -24,7 +24,7 @@ namespace ballast {
 class LoaderThread {
  public:
   struct Completion {
-    std::uint64_t load_id = 0;  // Of the Stage() that ended.
+    PlanId plan;  // Of the Stage() that ended.
     std::optional<Nack> fault;
   };
 
@@ -34,7 +34,7 @@ class LoaderThread {
   ~LoaderThread();
 
   // Retires what the last activation left over, then stages.
-  void Stage(std::uint64_t load_id, StageRequest request);
+  void Stage(StageRequest request);
   // Forgets the load that runs, waits or is done, with WeightLoader::Drop() if it had
   // begun. No completion of it comes any more.
   void Drop();
@@ -48,7 +48,6 @@ class LoaderThread {
 
  private:
   struct Load {
-    std::uint64_t id = 0;
     StageRequest request;
     std::shared_ptr<StageControl> control;
   };

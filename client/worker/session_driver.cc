@@ -204,7 +204,6 @@ void SessionDriver::BeginClosing(absl::Duration deadline) {
   phase_ = Phase::kClosing;
   deadline_ = deadline;
   load_stream_.Close();
-  outbox_.clear();
   absl::MutexLock lock(&mutex_);
   connected_ = false;
 }
@@ -333,9 +332,9 @@ absl::Status SessionDriver::HandleOrder(const v1::DaemonMessage& message) {
 
 void SessionDriver::TakeLoaded() {
   const std::optional<LoaderThread::Completion> done = loader_.TakeCompletion();
-  if (!done.has_value() || !loading_ || done->load_id != load_id_) return;
+  if (!done.has_value()) return;
   loading_ = false;
-  switch_point_.OnLoaded(loading_plan_, done->fault);
+  switch_point_.OnLoaded(done->plan, done->fault);
 }
 
 void SessionDriver::CarryOutNews(absl::Duration now) {
@@ -415,7 +414,7 @@ void SessionDriver::StartLoading(const ParticipantAction& action) {
   loading_plan_ = action.plan;
   loading_nonce_ = action.nonce;
   progress_sent_ = 0;
-  loader_.Stage(++load_id_, std::move(request));
+  loader_.Stage(std::move(request));
   Answer(action, WorkerPhase::kReceived);
 }
 

@@ -118,7 +118,6 @@ class SessionDriver {
   std::string closing_reason_;  // Ours; empty: the daemon's status tells.
   absl::Duration heartbeat_period_;
   absl::Duration heartbeat_at_ = absl::InfiniteDuration();
-  std::uint64_t load_id_ = 0;  // Of the newest load.
   bool loading_ = false;
   PlanId loading_plan_;
   std::uint64_t loading_nonce_ = 0;

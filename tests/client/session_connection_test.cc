@@ -1,11 +1,13 @@
 // What a session does when the other end fails: restarts, stale and silent daemons,
 // peers that stop reading, and its own end in each of these states.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/base/simulated_clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/load_wire.h"
@@ -87,6 +89,49 @@ TEST(SessionConnectionTest, SwitchesWhileTheDaemonIsGone) {
   EXPECT_EQ(first.report.plan, InitialId());
   EXPECT_EQ(first.report.step_last, 1u);
   EXPECT_EQ(*DecodePlanId(restarted.log().hellos[0].active()), PlanIdOf(SmallShape(), plan));
+}
+
+TEST(SessionConnectionTest, DoesNotRepeatALastReportThatWasAcknowledged) {
+  auto daemon = std::make_unique<FakeDaemon>();
+  TestWorker worker(daemon->address());
+  worker.Start();
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+  const PlacementPlan plan = ShiftedPlan(SmallShape(), worker.topology, 1);
+  ASSERT_TRUE(daemon->SendPrepare(PrepareOf(plan, 1)));
+  daemon->AwaitAnswer(1, v1::WORKER_PHASE_PREPARED);
+  ASSERT_TRUE(daemon->SendCommit(OrderOf(plan, 2)));
+  daemon->AwaitAnswer(2, v1::WORKER_PHASE_HELD);
+  StepOf({worker.session.get()}, 1);
+  ASSERT_TRUE(StepOf({worker.session.get()}, 2));
+  ASSERT_TRUE(daemon->Await([](const FakeDaemon::Log& log) {
+    return std::count_if(log.reports.begin(), log.reports.end(), IsNewPlan) >= 5;
+  }));
+  FakeDaemon::Options again;
+  again.port = daemon->port();
+  daemon.reset();
+  FakeDaemon restarted(again);
+  ASSERT_TRUE(restarted.Await([](const FakeDaemon::Log& log) { return !log.reports.empty(); }));
+  EXPECT_TRUE(IsNewPlan(restarted.log().reports[0]));
+}
+
+TEST(SessionConnectionTest, ShowsNoPlanThatItIsStillLoading) {
+  FakeDaemon daemon;
+  TestWorker worker(daemon.address());
+  worker.loader.Block();
+  worker.Start();
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+  ASSERT_TRUE(daemon.SendPrepare(PrepareOf(ShiftedPlan(SmallShape(), worker.topology, 1), 1)));
+  ASSERT_TRUE(worker.loader.AwaitCall("stage 1", kPatience));
+  v1::DaemonMessage unreadable;
+  unreadable.mutable_commit()->set_nonce(1);
+  ASSERT_TRUE(daemon.Send(unreadable));
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected, 2));
+  EXPECT_FALSE(daemon.log().hellos[1].has_held());
+  // The load has gone on, and a second order for the plan takes it over.
+  ASSERT_TRUE(daemon.SendPrepare(PrepareOf(ShiftedPlan(SmallShape(), worker.topology, 1), 7)));
+  worker.loader.Release();
+  EXPECT_EQ(daemon.AwaitAnswer(7, v1::WORKER_PHASE_PREPARED).nonce(), 7u);
+  EXPECT_THAT(worker.loader.calls(), ElementsAre("stage 1"));
 }
 
 TEST(SessionConnectionTest, NumbersReportsOnAcrossSessions) {
@@ -185,6 +230,29 @@ TEST(SessionConnectionTest, FollowsTheHintOfADaemonThatGoesAway) {
                message.mutable_go_away());
   ASSERT_TRUE(daemon.Send(message));
   EXPECT_TRUE(leader.Await([](const FakeDaemon::Log& log) { return log.hellos.size() == 1; }));
+}
+
+TEST(SessionConnectionTest, StaysAwayAsLongAsTheDaemonAsks) {
+  FakeDaemon daemon;
+  SimulatedClock clock;
+  TestWorker worker(daemon.address(), RankId(0));
+  worker.options.clock = &clock;
+  worker.Start();
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+  v1::DaemonMessage message;
+  EncodeGoAway({"drain", absl::Minutes(10), ""}, message.mutable_go_away());
+  ASSERT_TRUE(daemon.Send(message));
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kDisconnected));
+  clock.Advance(absl::Minutes(9));
+  // Another worker comes, goes and comes again meanwhile.
+  for (int i = 0; i < 2; ++i) {
+    TestWorker other(daemon.address(), RankId(2));
+    other.Start();
+    ASSERT_TRUE(other.events.Await(WorkerEvent::Kind::kConnected));
+  }
+  EXPECT_EQ(daemon.log().hellos.size(), 3u);
+  clock.Advance(absl::Minutes(2));
+  EXPECT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected, 2));
 }
 
 TEST(SessionConnectionTest, ReportsALoadReportThatWasRejectedByACredit) {

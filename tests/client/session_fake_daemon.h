@@ -33,8 +33,9 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
     absl::Duration report_period = absl::Milliseconds(20);
     bool says_welcome = true;
     bool reads_after_hello = true;  // False: a peer that has stopped.
+    absl::Duration credit_period;   // Asked for in each credit; 0: not.
     bool reads_reports = true;
-    bool ends_load_streams = false;  // Each ends after its first report.
+    bool ends_load_streams = false;           // Each ends after its first report.
     bool accepts_reports = true;              // False: each credit says "not wanted".
     grpc::Status refuses = grpc::Status::OK;  // Not OK: the answer to a Hello.
     int port = 0;                             // 0: any free one.
@@ -171,6 +172,8 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
     }
     while (stream->Read(&counters)) {
       v1::Credit credit;
+      credit.set_next_period_ms(
+          static_cast<std::uint32_t>(absl::ToInt64Milliseconds(options_.credit_period)));
       if (options_.accepts_reports) {
         credit.set_accepted_sequence(counters.sequence());
       } else {

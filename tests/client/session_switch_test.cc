@@ -194,6 +194,39 @@ TEST(SessionSwitchTest, ReportsProgressWhileItLoadsAndStopsOnAbort) {
   EXPECT_EQ(worker.session->status().state, ParticipantState::kActive);
 }
 
+TEST(SessionSwitchTest, ReportsProgressUnderTheNewestPrepareOfAPlan) {
+  FakeDaemon daemon;
+  TestWorker worker(daemon.address());
+  worker.loader.Block();
+  worker.Start();
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+  const PlacementPlan plan = ShiftedPlan(SmallShape(), worker.topology, 1);
+  ASSERT_TRUE(daemon.SendPrepare(PrepareOf(plan, 51)));
+  ASSERT_TRUE(worker.loader.AwaitCall("stage 1", kPatience));
+  ASSERT_TRUE(daemon.SendPrepare(PrepareOf(plan, 52)));
+  // A message that is answered at once shows that the one before has been read.
+  ASSERT_TRUE(daemon.SendRetire(OrderOf(plan, 53)));
+  ASSERT_EQ(daemon.AwaitAnswer(53, v1::WORKER_PHASE_NACK).nonce(), 53u);
+  worker.loader.Progress(11);
+  EXPECT_TRUE(daemon.Await([](const FakeDaemon::Log& log) {
+    return log.answers.back().progress_bytes() == 111 && log.answers.back().nonce() == 52;
+  }));
+  worker.loader.Release();
+  EXPECT_EQ(daemon.AwaitAnswer(52, v1::WORKER_PHASE_PREPARED).nonce(), 52u);
+  EXPECT_THAT(worker.loader.calls(), ElementsAre("stage 1"));
+}
+
+TEST(SessionSwitchTest, ReportsAsOftenAsACreditAsks) {
+  FakeDaemon::Options options;
+  options.report_period = absl::Hours(1);
+  options.credit_period = absl::Milliseconds(10);
+  FakeDaemon daemon(options);
+  TestWorker worker(daemon.address());
+  worker.Start();
+  StepOf({worker.session.get()}, 1);
+  EXPECT_TRUE(daemon.Await([](const FakeDaemon::Log& log) { return log.reports.size() >= 3; }));
+}
+
 TEST(SessionSwitchTest, LetsTheNewestPlanWin) {
   FakeDaemon daemon;
   TestWorker worker(daemon.address());

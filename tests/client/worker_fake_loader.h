@@ -2,6 +2,7 @@
 #define BALLAST_TESTS_CLIENT_WORKER_FAKE_LOADER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -54,6 +55,11 @@ class FakeLoader final : public WeightLoader {
     absl::MutexLock lock(&mutex_);
     blocked_ = false;
   }
+  // Reports this many bytes more of the load that is blocked.
+  void Progress(std::uint64_t bytes) {
+    absl::MutexLock lock(&mutex_);
+    if (control_ != nullptr) control_->AddProgress(bytes);
+  }
   void FailWith(std::optional<Nack> nack) {
     absl::MutexLock lock(&mutex_);
     nack_ = std::move(nack);
@@ -74,9 +80,11 @@ class FakeLoader final : public WeightLoader {
     absl::MutexLock lock(&mutex_);
     Note("stage", request.plan);
     control.AddProgress(100);
+    control_ = &control;
     const auto go_on = [&] { return !blocked_ || control.cancelled(); };
     while (!mutex_.AwaitWithTimeout(absl::Condition(&go_on), absl::Milliseconds(1))) {
     }
+    control_ = nullptr;
     moves_ = request.moves;
     for (const SlotMove& move : moves_) {
       if (move.through_staging) staging_[{move.layer, move.slot}] = move.expert;
@@ -125,6 +133,7 @@ class FakeLoader final : public WeightLoader {
   std::vector<std::string> calls_;
   std::optional<Nack> nack_;
   bool blocked_ = false;
+  StageControl* control_ = nullptr;  // Of the load under way.
 };
 
 }  // namespace ballast

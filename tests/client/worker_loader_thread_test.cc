@@ -48,17 +48,17 @@ class LoaderThreadTest : public testing::Test {
   std::unique_ptr<LoaderThread> thread_;
 };
 
-TEST_F(LoaderThreadTest, ReportsALoadUnderItsNumber) {
-  thread_->Stage(7, Request(1));
+TEST_F(LoaderThreadTest, ReportsALoadUnderItsPlan) {
+  thread_->Stage(Request(7));
   const auto done = Await();
-  EXPECT_EQ(done.load_id, 7u);
+  EXPECT_EQ(done.plan, Id(7));
   EXPECT_FALSE(done.fault.has_value());
   EXPECT_EQ(thread_->progress_bytes(), 200u);
 }
 
 TEST_F(LoaderThreadTest, DropsAPlanThatFailedToLoadAndReportsWhy) {
   loader_.FailWith(Nack{NackCode::kCanaryFailed, "layer 1"});
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   const auto done = Await();
   ASSERT_TRUE(done.fault.has_value());
   EXPECT_EQ(done.fault->code, NackCode::kCanaryFailed);
@@ -68,59 +68,59 @@ TEST_F(LoaderThreadTest, DropsAPlanThatFailedToLoadAndReportsWhy) {
 
 TEST_F(LoaderThreadTest, DropsACancelledLoadAndKeepsSilentAboutIt) {
   loader_.Block();
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   ASSERT_TRUE(loader_.AwaitCall("stage 1", kPatience));
   thread_->Drop();
-  thread_->Stage(2, Request(2));
+  thread_->Stage(Request(2));
   loader_.Release();
-  EXPECT_EQ(Await().load_id, 2u);
+  EXPECT_EQ(Await().plan, Id(2));
   EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "drop 1", "stage 2"));
 }
 
 TEST_F(LoaderThreadTest, ReplacesALoadThatHasNotBegun) {
   loader_.Block();
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   ASSERT_TRUE(loader_.AwaitCall("stage 1", kPatience));
   for (std::uint64_t n = 2; n <= 50; ++n) {
     thread_->Drop();
-    thread_->Stage(n, Request(n));
+    thread_->Stage(Request(n));
   }
   loader_.Release();
-  EXPECT_EQ(Await().load_id, 50u);
+  EXPECT_EQ(Await().plan, Id(50));
   EXPECT_EQ(loader_.calls().back(), "stage 50");
   EXPECT_LE(loader_.calls().size(), 5u);
 }
 
 TEST_F(LoaderThreadTest, RetiresAnActivatedPlanBeforeItStagesTheNext) {
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   Await();
   thread_->OnActivated(Id(1));
-  thread_->Stage(2, Request(2));
+  thread_->Stage(Request(2));
   Await();
   EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "retire 1", "stage 2"));
 }
 
 TEST_F(LoaderThreadTest, RetiresAnActivatedPlanOnce) {
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   Await();
   thread_->OnActivated(Id(1));
   thread_->Retire(Id(1));
   ASSERT_TRUE(loader_.AwaitCall("retire 1", kPatience));
   thread_->Retire(Id(1));
-  thread_->Stage(2, Request(2));
+  thread_->Stage(Request(2));
   Await();
   EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "retire 1", "stage 2"));
 }
 
 TEST_F(LoaderThreadTest, DropsAPlanThatWasStagedButNeverActivated) {
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   Await();
   thread_.reset();
   EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "drop 1"));
 }
 
 TEST_F(LoaderThreadTest, DoesNotDropAnActivePlanAtTheEnd) {
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   Await();
   thread_->OnActivated(Id(1));
   thread_.reset();
@@ -129,7 +129,7 @@ TEST_F(LoaderThreadTest, DoesNotDropAnActivePlanAtTheEnd) {
 
 TEST_F(LoaderThreadTest, EndsWhileALoadIsStuck) {
   loader_.Block();
-  thread_->Stage(1, Request(1));
+  thread_->Stage(Request(1));
   ASSERT_TRUE(loader_.AwaitCall("stage 1", kPatience));
   thread_.reset();
   EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "drop 1"));

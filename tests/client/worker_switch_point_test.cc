@@ -151,6 +151,20 @@ TEST_F(SwitchPointTest, ServesEqualContentUnderItsNewestVersion) {
   EXPECT_EQ(point_.Look().moved_slots, 6u);
 }
 
+TEST_F(SwitchPointTest, GoesByTheNewestVersionEvenIfItsMessageWasBroken) {
+  point_.BeginStep(1);
+  const PlanInHand first = Shifted(1);
+  const PlanInHand second = Shifted(5);
+  Prepare(first);
+  point_.OnPrepare(9, {second.id, nullptr, nullptr, 0}, point_.Look().active.id, 1,
+                   Nack{NackCode::kMembershipMismatch, ""});
+  point_.OnCommit(10, second.id, 1);
+  ASSERT_EQ(point_.OnVote(point_.Vote()), VoteResult::kAgreed);
+  EXPECT_TRUE(point_.BeginStep(2));
+  EXPECT_EQ(point_.Look().active.id, second.id);
+  EXPECT_EQ(point_.counters().Current().plan, second.id);
+}
+
 TEST_F(SwitchPointTest, ForgetsAnAbortedPlan) {
   point_.BeginStep(1);
   const PlanInHand plan = Shifted(1);
