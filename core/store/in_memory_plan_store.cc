@@ -178,4 +178,46 @@ absl::StatusOr<GroupPause> InMemoryPlanStore::Pause(absl::string_view ep_group) 
   return pause == pauses_.end() ? GroupPause() : pause->second;
 }
 
+absl::StatusOr<std::uint64_t> InMemoryPlanStore::AppendDecision(const DecisionRecord& record,
+                                                                int keep, std::uint64_t term) {
+  BALLAST_RETURN_IF_ERROR(CheckDecision(record));
+  BALLAST_RETURN_IF_ERROR(CheckDecisionsKept(keep));
+  absl::MutexLock lock(&mutex_);
+  BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+  std::deque<DecisionRecord>& decisions = groups_[record.ep_group].decisions;
+  DecisionRecord stored = record;
+  stored.number = decisions.empty() ? 1 : decisions.back().number + 1;
+  decisions.push_back(std::move(stored));
+  while (decisions.size() > static_cast<std::size_t>(keep)) decisions.pop_front();
+  return decisions.back().number;
+}
+
+absl::Status InMemoryPlanStore::UpdateDecisionOutcome(absl::string_view ep_group, PlanVersion plan,
+                                                      absl::string_view outcome,
+                                                      std::uint64_t term) {
+  absl::MutexLock lock(&mutex_);
+  BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+  Group* group = FindGroup(ep_group);
+  if (group == nullptr || plan == PlanVersion{}) return NoSuchDecision(ep_group, plan);
+  for (DecisionRecord& decision : group->decisions) {
+    if (decision.plan != plan) continue;
+    decision.outcome = std::string(outcome);
+    return absl::OkStatus();
+  }
+  return NoSuchDecision(ep_group, plan);
+}
+
+absl::StatusOr<std::vector<DecisionRecord>> InMemoryPlanStore::Decisions(absl::string_view ep_group,
+                                                                         int limit) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<DecisionRecord> newest;
+  const Group* group = FindGroup(ep_group);
+  if (group == nullptr) return newest;
+  for (auto decision = group->decisions.rbegin(); decision != group->decisions.rend(); ++decision) {
+    if (static_cast<int>(newest.size()) >= limit) break;
+    newest.push_back(*decision);
+  }
+  return newest;
+}
+
 }  // namespace ballast

@@ -2,6 +2,7 @@
 #define BALLAST_CORE_STORE_IN_MEMORY_PLAN_STORE_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,11 +37,18 @@ class InMemoryPlanStore final : public PlanStore {
   absl::Status SetPause(absl::string_view ep_group, const GroupPause& pause,
                         std::uint64_t term) override;
   absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const override;
+  absl::StatusOr<std::uint64_t> AppendDecision(const DecisionRecord& record, int keep,
+                                               std::uint64_t term) override;
+  absl::Status UpdateDecisionOutcome(absl::string_view ep_group, PlanVersion plan,
+                                     absl::string_view outcome, std::uint64_t term) override;
+  absl::StatusOr<std::vector<DecisionRecord>> Decisions(absl::string_view ep_group,
+                                                        int limit) const override;
 
  private:
   struct Group {
     std::uint64_t last_sequence = 0;
-    std::vector<PlanRecord> records;  // By sequence, ascending.
+    std::vector<PlanRecord> records;       // By sequence, ascending.
+    std::deque<DecisionRecord> decisions;  // By number, ascending.
   };
 
   absl::Status CheckTerm(std::uint64_t term) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

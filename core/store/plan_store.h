@@ -12,6 +12,7 @@
 #include "core/base/ids.h"
 #include "core/model/model_shape.h"
 #include "core/model/placement_plan.h"
+#include "core/store/decision_record.h"
 
 namespace ballast {
 
@@ -55,8 +56,9 @@ struct GroupPause {
 // known here: the owner of the topology calls CheckPlan().
 absl::Status CheckProposal(const PlanRecord& record);
 
-// The durable, linear history of the plans of all EP groups of one daemon. What a
-// call accepted survives a crash; nothing is pushed before it is accepted.
+// The durable, linear history of the plans of all EP groups of one daemon, and the
+// decisions of their solves. What a call accepted survives a crash; nothing is pushed
+// before it is accepted.
 //
 // Implementations: InMemoryPlanStore here, SqlitePlanStore in daemon/store. All
 // pass tests/contract/plan_store_contract_test.cc.
@@ -122,6 +124,24 @@ class PlanStore {
 
   // What SetPause() stored last; not paused for a group that never was.
   virtual absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const = 0;
+
+  // Appends a decision of record.ep_group, numbered largest + 1 (record.number is ignored),
+  // and returns the number; in the same write removes all but the `keep` newest of the
+  // group. FailedPrecondition: other term. InvalidArgument: keep < 1, or CheckDecision()
+  // refuses the record. ResourceExhausted: disk full.
+  virtual absl::StatusOr<std::uint64_t> AppendDecision(const DecisionRecord& record, int keep,
+                                                       std::uint64_t term) = 0;
+
+  // Writes what became of the decision that led to `plan`, over what stood there.
+  // FailedPrecondition: other term. NotFound: no decision kept led to it. DataLoss,
+  // naming the decision, if what is stored does not match its digest.
+  virtual absl::Status UpdateDecisionOutcome(absl::string_view ep_group, PlanVersion plan,
+                                             absl::string_view outcome, std::uint64_t term) = 0;
+
+  // Up to `limit` >= 0 newest decisions, newest first. Empty for a group the store does
+  // not know. DataLoss as above.
+  virtual absl::StatusOr<std::vector<DecisionRecord>> Decisions(absl::string_view ep_group,
+                                                                int limit) const = 0;
 };
 
 }  // namespace ballast

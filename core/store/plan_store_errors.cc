@@ -52,4 +52,14 @@ absl::Status BadKeep(int keep) {
 
 absl::Status PauseOfNoGroup() { return absl::InvalidArgumentError("pause of no EP group"); }
 
+absl::Status CheckDecisionsKept(int keep) {
+  if (keep >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("keep ", keep, " decisions is below 1"));
+}
+
+absl::Status NoSuchDecision(absl::string_view ep_group, PlanVersion plan) {
+  return absl::NotFoundError(
+      absl::StrCat(PlanPlace(ep_group, plan), ": no decision that led to it is in the store"));
+}
+
 }  // namespace ballast

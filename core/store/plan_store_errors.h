@@ -31,6 +31,9 @@ absl::Status PlanIsAborted(absl::string_view ep_group, PlanVersion version);
 absl::Status PlanIsDecided(absl::string_view ep_group, PlanVersion version);
 absl::Status BadKeep(int keep);
 absl::Status PauseOfNoGroup();
+// Fewer than one decision would let its number be given out again.
+absl::Status CheckDecisionsKept(int keep);
+absl::Status NoSuchDecision(absl::string_view ep_group, PlanVersion plan);
 
 }  // namespace ballast
 

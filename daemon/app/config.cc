@@ -164,6 +164,7 @@ GroupConfig ReadGroup(const YAML::Node& node, const std::string& path,
   ReadRollout(YamlSection(section.Child("rollout"), section.PathOf("rollout"), faults),
               &group.rollout);
   section.Read("plans_kept", &group.plans_kept, 10, 1000000);
+  section.Read("decisions_kept", &group.decisions_kept, 10, 1000000);
   section.Finish();
   return group;
 }

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/solver/bounds.h"
+#include "core/solver/input_digest.h"
+#include "core/store/decision_record.h"
 
 namespace ballast {
 namespace {
@@ -146,53 +149,72 @@ void ControlLoop::Ingest(const LoadReport& report, absl::Duration now) {
 void ControlLoop::Solve(const RolloutFacts& facts, absl::Duration now) {
   policy_.OnSolve(window_.MinLastStep(), now);
   ++solves_;
-  absl::StatusOr<PlanResult> result = planner_->Plan({.shape = config_.shape,
-                                                      .topology = config_.topology,
-                                                      .load = window_.estimate().mean,
-                                                      .current = facts.decided_plan.get(),
-                                                      .options = config_.planner_options});
+  const PlanRequest request = {.shape = config_.shape,
+                               .topology = config_.topology,
+                               .load = window_.estimate().mean,
+                               .current = facts.decided_plan.get(),
+                               .options = config_.planner_options};
+  absl::StatusOr<PlanResult> result = planner_->Plan(request);
   if (!result.ok()) {
     observer_.OnSolveFailed(config_.name, result.status());
+    SolveRecord failed = BeginRecord(facts, request);
+    failed.decision.reason = "solve_failed";
+    failed.solve_time = clock_.Uptime() - now;
+    publisher_.Record(std::move(failed), absl::StrCat("failed: ", result.status().message()));
     return;
   }
-  SolveRecord record = Judge(facts, *result, now);
+  SolveRecord record = BeginRecord(facts, request);
+  Judge(facts, *result, now, &record);
   record.solve_time = clock_.Uptime() - now;
   observer_.OnSolve(config_.name, record);
   last_solve_ = record;
-  if (!record.decision.adopt) return;
+  if (!record.decision.adopt) {
+    publisher_.Record(std::move(record), kDecisionDeclined);
+    return;
+  }
   policy_.OnAdopted(now);
   layer_predicted_ = Ratios(PlanBalance(config_.topology, window_.estimate().mean, result->plan));
   predicted_for_ = record.digest;
   publisher_.Offer({std::make_shared<const PlacementPlan>(std::move(result->plan)), record});
 }
 
-SolveRecord ControlLoop::Judge(const RolloutFacts& facts, const PlanResult& result,
-                               absl::Duration now) const {
+SolveRecord ControlLoop::BeginRecord(const RolloutFacts& facts, const PlanRequest& request) const {
+  SolveRecord record;
+  record.solved = clock_.WallNow();
+  record.step = window_.MinLastStep();
+  record.base = facts.decided;
+  record.planner = std::string(planner_->name());
+  record.input_digest = PlanInputDigest(planner_->name(), request);
+  record.required_gain = config_.policy.min_gain;
+  return record;
+}
+
+void ControlLoop::Judge(const RolloutFacts& facts, const PlanResult& result, absl::Duration now,
+                        SolveRecord* record) const {
   const LoadMatrix& load = window_.estimate().mean;
   const auto live = PlanBalance(config_.topology, load, *facts.decided_plan);
   const auto fresh = PlanBalance(config_.topology, load, result.plan);
   const std::vector<SlotChange> changes = Diff(*facts.decided_plan, result.plan);
-  SolveRecord record;
-  record.base = facts.decided;
-  record.digest = PlanDigest(config_.shape, result.plan);
-  record.planner = std::string(planner_->name());
-  record.branch = result.policy;
-  record.imbalance_now = MeanImbalanceRatio(live);
-  record.imbalance_new = MeanImbalanceRatio(fresh);
-  record.imbalance_initial = MeanImbalanceRatio(PlanBalance(config_.topology, load, initial_plan_));
+  record->digest = PlanDigest(config_.shape, result.plan);
+  record->branch = result.policy;
+  record->imbalance_now = MeanImbalanceRatio(live);
+  record->imbalance_new = MeanImbalanceRatio(fresh);
+  record->balancedness_now = Balancedness(live);
+  record->balancedness_new = Balancedness(fresh);
+  record->imbalance_initial =
+      MeanImbalanceRatio(PlanBalance(config_.topology, load, initial_plan_));
   for (int layer = 0; layer < load.num_layers(); ++layer) {
-    record.lower_bound +=
+    record->lower_bound +=
         LayerLowerBound(config_.topology, load.layer(LayerId(layer)), SplitRule::kEqual).value;
   }
-  record.moved_slots = static_cast<int>(changes.size());
+  record->moved_slots = static_cast<int>(changes.size());
   const std::int64_t same_row = CountSameRow(config_.topology, *facts.decided_plan, changes);
-  record.same_row_bytes = same_row * config_.shape.expert_bytes;
-  record.cross_row_bytes = (record.moved_slots - same_row) * config_.shape.expert_bytes;
-  record.busiest_rank_bytes =
+  record->same_row_bytes = same_row * config_.shape.expert_bytes;
+  record->cross_row_bytes = (record->moved_slots - same_row) * config_.shape.expert_bytes;
+  record->busiest_rank_bytes =
       MaxChangesOnOneRank(config_.topology, changes) * config_.shape.expert_bytes;
-  record.step = window_.MinLastStep();
-  record.decision = policy_.Decide(live, fresh, record.busiest_rank_bytes, record.moved_slots, now);
-  return record;
+  record->decision =
+      policy_.Decide(live, fresh, record->busiest_rank_bytes, record->moved_slots, now);
 }
 
 void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now) {

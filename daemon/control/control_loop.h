@@ -72,7 +72,10 @@ class ControlLoop {
   void Turn(absl::Duration deadline);
   void Ingest(const LoadReport& report, absl::Duration now);
   void Solve(const RolloutFacts& facts, absl::Duration now);
-  SolveRecord Judge(const RolloutFacts& facts, const PlanResult& result, absl::Duration now) const;
+  // What is known before the result is.
+  SolveRecord BeginRecord(const RolloutFacts& facts, const PlanRequest& request) const;
+  void Judge(const RolloutFacts& facts, const PlanResult& result, absl::Duration now,
+             SolveRecord* record) const;
   void UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now);
 
   const GroupConfig& config_;

@@ -25,7 +25,8 @@ struct GroupConfig {
   PolicyOptions policy;
   CoordinatorOptions rollout;
   SessionOptions session = {};
-  int plans_kept = 1000;  // Records of the store beyond which the oldest are removed.
+  int plans_kept = 1000;      // Records of the store beyond which the oldest are removed.
+  int decisions_kept = 1000;  // The same of its decisions; one a solve.
 };
 
 }  // namespace ballast

@@ -15,13 +15,18 @@ namespace ballast {
 // One solve, adopted or not: what was known, what came out, why.
 struct SolveRecord {
   PlanId base;
-  Digest digest{};  // Of the new plan.
+  Digest digest{};        // Of the new plan.
+  Digest input_digest{};  // PlanInputDigest() of what the planner was given.
+  absl::Time solved;      // Wall time, for operators.
   std::string planner;
   std::string branch;  // Of the planner: "hierarchical", "global".
   AdoptDecision decision;
   double imbalance_now = 1;      // Mean imbalance ratio on the estimate, live plan.
   double imbalance_new = 1;      // The same, new plan.
   double imbalance_initial = 1;  // The same, initial plan.
+  double balancedness_now = 1;   // Balancedness() on the estimate, live plan.
+  double balancedness_new = 1;   // The same, new plan.
+  double required_gain = 0;      // PolicyOptions::min_gain when it was solved.
   double lower_bound = 0;        // On decision.straggler_load_new, for equal shares; picks a step.
   int moved_slots = 0;
   std::int64_t same_row_bytes = 0;      // All ranks; a replica is in the loading rank's row.

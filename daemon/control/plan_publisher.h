@@ -33,6 +33,10 @@ class PlanPublisher {
 
   // Dropped, with an event, if the live plan is no longer record.base or a plan is on its way.
   virtual void Offer(PlanCandidate candidate) = 0;
+
+  // Has a solve recorded whose plan is not offered; `outcome` as in DecisionRecord.
+  // Dropped if the publisher is far behind.
+  virtual void Record(SolveRecord solve, std::string outcome) = 0;
 };
 
 }  // namespace ballast

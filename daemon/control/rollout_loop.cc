@@ -16,6 +16,8 @@ constexpr std::size_t kQueueCapacity = 16384;
 // Chosen: resolution of the coordinator's timeouts, which are seconds.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
 
+constexpr char kRestarted[] = "the daemon restarted before the decision";
+
 bool MadeFor(const GroupConfig& config, const PlanRecord& record) {
   return record.shape.num_layers == config.shape.num_layers &&
          record.shape.num_experts == config.shape.num_experts &&
@@ -28,8 +30,12 @@ absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& 
                                           std::uint64_t term, std::string* ignored) {
   BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing, store.Preparing(config.name));
   for (const PlanRecord& record : preparing) {
-    BALLAST_RETURN_IF_ERROR(store.Abort(config.name, record.id.version, term,
-                                        "the daemon restarted before the decision"));
+    BALLAST_RETURN_IF_ERROR(store.Abort(config.name, record.id.version, term, kRestarted));
+    // Best effort: what is kept for people must not stop the daemon.
+    store
+        .UpdateDecisionOutcome(config.name, record.id.version,
+                               absl::StrCat("aborted: ", kRestarted), term)
+        .IgnoreError();
   }
   const PlacementPlan initial = InitialPlan(config.shape, config.topology);
   RolloutStart start;
@@ -63,6 +69,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       term_(term),
       queue_(kQueueCapacity),
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
+      recorder_({parts.config, parts.store, parts.observer, parts.clock}, term),
       store_base_(start.store_base),
       decided_plan_(start.plan),
       started_(parts.clock.Uptime()),
@@ -103,6 +110,10 @@ RolloutFacts RolloutLoop::Facts() const {
 
 void RolloutLoop::Offer(PlanCandidate candidate) { queue_.TryPush(std::move(candidate)); }
 
+void RolloutLoop::Record(SolveRecord solve, std::string outcome) {
+  queue_.TryPush(SolveNote{std::move(solve), std::move(outcome)});
+}
+
 RolloutView RolloutLoop::View() const {
   absl::MutexLock lock(&mutex_);
   return view_;
@@ -116,6 +127,8 @@ void RolloutLoop::Turn(absl::Duration deadline) {
   for (Event& event : queue_.PopAll(clock_, deadline)) {
     if (auto* worker = std::get_if<SessionEvent>(&event)) {
       Handle(*worker);
+    } else if (auto* note = std::get_if<SolveNote>(&event)) {
+      recorder_.Add(note->solve, std::move(note->outcome));
     } else {
       HandleOffer(std::get<PlanCandidate>(std::move(event)));
     }
@@ -126,6 +139,7 @@ void RolloutLoop::Turn(absl::Duration deadline) {
   NoticeActivation();
   NoticeSessions();
   UpdateView();
+  recorder_.Write();  // Last: nobody waits for it.
 }
 
 void RolloutLoop::Handle(SessionEvent& event) {
@@ -198,20 +212,26 @@ void RolloutLoop::HandleStatus(const SessionEvent& event) {
 }
 
 void RolloutLoop::HandleOffer(PlanCandidate candidate) {
-  const PlanId offered{{}, candidate.record.digest};
   if (candidate.record.base != coordinator_.decided()) {
-    observer_.OnPlanFinished(config_.name, offered, "refused: another plan was decided meanwhile");
+    RefuseOffer(candidate.record, "another plan was decided meanwhile");
     return;
   }
   const absl::Status status =
       coordinator_.Propose(candidate.record.digest, clock_.Uptime(), &actions_);
   if (!status.ok()) {
-    observer_.OnPlanFinished(config_.name, offered, absl::StrCat("refused: ", status.message()));
+    RefuseOffer(candidate.record, std::string(status.message()));
     return;
   }
+  recorder_.Add(candidate.record, kDecisionOffered);
   mark_ = clock_.Uptime();
   candidate_ = std::move(candidate);
   candidate_version_.reset();
+}
+
+void RolloutLoop::RefuseOffer(const SolveRecord& solve, const std::string& reason) {
+  const std::string outcome = absl::StrCat("refused: ", reason);
+  observer_.OnPlanFinished(config_.name, {{}, solve.digest}, outcome);
+  recorder_.Add(solve, outcome);
 }
 
 // Storing answers the coordinator, which may ask for more: until nothing is left.
@@ -274,6 +294,7 @@ void RolloutLoop::PersistProposal() {
   plan.version = *version;
   candidate_->plan = std::make_shared<const PlacementPlan>(std::move(plan));
   candidate_version_ = *version;
+  recorder_.Proposed({*version, candidate_->record.digest});
   observer_.OnPlan(config_.name, "proposed", {*version, candidate_->record.digest}, now - mark_);
   mark_ = now;
   coordinator_.OnProposalStored(*version, now, &actions_);
@@ -382,6 +403,7 @@ void RolloutLoop::ReachSent(const CoordinatorAction& action) {
 
 void RolloutLoop::Finish(const CoordinatorAction& action) {
   observer_.OnPlanFinished(config_.name, action.plan, action.reason);
+  recorder_.Finished(action.plan, action.reason);
   if (candidate_.has_value() && candidate_->record.digest == action.plan.digest) {
     candidate_.reset();
     candidate_version_.reset();

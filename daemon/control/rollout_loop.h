@@ -19,6 +19,7 @@
 #include "core/rollout/coordinator.h"
 #include "core/store/plan_store.h"
 #include "daemon/control/crash_points.h"
+#include "daemon/control/decision_recorder.h"
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
@@ -115,16 +116,21 @@ class RolloutLoop final : public PlanPublisher {
   // the session starts over.
   bool Submit(SessionEvent event);
 
-  RolloutFacts Facts() const override;           // Thread-safe.
-  void Offer(PlanCandidate candidate) override;  // Thread-safe.
-  RolloutView View() const;                      // Thread-safe.
+  RolloutFacts Facts() const override;                           // Thread-safe.
+  void Offer(PlanCandidate candidate) override;                  // Thread-safe.
+  void Record(SolveRecord solve, std::string outcome) override;  // Thread-safe.
+  RolloutView View() const;                                      // Thread-safe.
   std::uint64_t term() const { return term_; }
 
   // One turn without a thread, for tests.
   void RunOnceForTest() { Turn(clock_.Uptime()); }
 
  private:
-  using Event = std::variant<SessionEvent, PlanCandidate>;
+  struct SolveNote {
+    SolveRecord solve;
+    std::string outcome;
+  };
+  using Event = std::variant<SessionEvent, PlanCandidate, SolveNote>;
 
   void Run();
   void Turn(absl::Duration deadline);
@@ -132,6 +138,7 @@ class RolloutLoop final : public PlanPublisher {
   void HandleHello(SessionEvent& event);
   void HandleStatus(const SessionEvent& event);
   void HandleOffer(PlanCandidate candidate);
+  void RefuseOffer(const SolveRecord& solve, const std::string& reason);
   void Execute();
   void Execute(const CoordinatorAction& action);
   void PersistProposal();
@@ -155,6 +162,7 @@ class RolloutLoop final : public PlanPublisher {
   const std::uint64_t term_;
   BoundedQueue<Event> queue_;
   Coordinator coordinator_;
+  DecisionRecorder recorder_;
   PlanId store_base_;
   std::shared_ptr<const PlacementPlan> decided_plan_;
   std::optional<PlanCandidate> candidate_;  // Until decided or finished.

@@ -7,32 +7,37 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/store/plan_store_errors.h"
+#include "daemon/store/decision_row.h"
 #include "daemon/store/plan_row.h"
 
 namespace ballast {
 namespace {
 
-// FailedPrecondition unless the file is empty or ours; true if it is empty.
-absl::StatusOr<bool> CheckIdentity(const SqliteDatabase& db, const std::string& path) {
+// Schema 1 had plans only, schema 2 added the decisions.
+constexpr int kOldestSchema = 1;
+
+// The schema version of the file, 0 if it is empty. FailedPrecondition unless it is
+// empty, or ours and not of a newer program.
+absl::StatusOr<int> CheckIdentity(const SqliteDatabase& db, const std::string& path) {
   BALLAST_ASSIGN_OR_RETURN(const std::int64_t application, db.QueryInt("PRAGMA application_id"));
   BALLAST_ASSIGN_OR_RETURN(const std::int64_t schema, db.QueryInt("PRAGMA user_version"));
   BALLAST_ASSIGN_OR_RETURN(const std::int64_t objects,
                            db.QueryInt("SELECT count(*) FROM sqlite_schema"));
-  if (application == 0 && schema == 0 && objects == 0) return true;
+  if (application == 0 && schema == 0 && objects == 0) return 0;
   if (application != SqlitePlanStore::kApplicationId) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": not a plan store: application id ",
                                                       absl::Hex(application), ", not ",
                                                       absl::Hex(SqlitePlanStore::kApplicationId)));
   }
-  if (schema != SqlitePlanStore::kSchemaVersion) {
+  if (schema < kOldestSchema || schema > SqlitePlanStore::kSchemaVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
         path, ": schema version ", schema, ", this program knows ", SqlitePlanStore::kSchemaVersion,
         schema > SqlitePlanStore::kSchemaVersion ? "; a newer program made it" : ""));
   }
-  return false;
+  return static_cast<int>(schema);
 }
 
-absl::Status CreateSchema(const SqliteDatabase& db) {
+absl::Status CreatePlanTables(const SqliteDatabase& db) {
   BALLAST_RETURN_IF_ERROR(db.Execute(kCreatePlanTable));
   BALLAST_RETURN_IF_ERROR(
       db.Execute("CREATE TABLE ep_group (name TEXT PRIMARY KEY NOT NULL,"
@@ -41,8 +46,14 @@ absl::Status CreateSchema(const SqliteDatabase& db) {
       db.Execute("CREATE TABLE store_term (id INTEGER PRIMARY KEY CHECK (id = 1),"
                  "  term INTEGER NOT NULL)"));
   BALLAST_RETURN_IF_ERROR(db.Execute("INSERT INTO store_term VALUES (1, 0)"));
-  BALLAST_RETURN_IF_ERROR(db.Execute(
-      absl::StrCat("PRAGMA application_id = ", SqlitePlanStore::kApplicationId).c_str()));
+  return db.Execute(
+      absl::StrCat("PRAGMA application_id = ", SqlitePlanStore::kApplicationId).c_str());
+}
+
+// From `schema`, 0 for an empty file, to ours.
+absl::Status BringUpToDate(const SqliteDatabase& db, int schema) {
+  if (schema < 1) BALLAST_RETURN_IF_ERROR(CreatePlanTables(db));
+  if (schema < 2) BALLAST_RETURN_IF_ERROR(db.Execute(kCreateDecisionTable));
   return db.Execute(
       absl::StrCat("PRAGMA user_version = ", SqlitePlanStore::kSchemaVersion).c_str());
 }
@@ -72,10 +83,10 @@ absl::StatusOr<std::unique_ptr<SqlitePlanStore>> SqlitePlanStore::Open(
   BALLAST_RETURN_IF_ERROR(CheckIdentity(db, path).status());
   BALLAST_RETURN_IF_ERROR(SetDurable(db, path));
   {
-    // Looked at again under the write lock: two daemons may have found one empty file.
+    // Looked at again under the write lock: two daemons may have found one file.
     BALLAST_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::BeginWrite(db));
-    BALLAST_ASSIGN_OR_RETURN(const bool empty, CheckIdentity(db, path));
-    if (empty) BALLAST_RETURN_IF_ERROR(CreateSchema(db));
+    BALLAST_ASSIGN_OR_RETURN(const int schema, CheckIdentity(db, path));
+    if (schema < kSchemaVersion) BALLAST_RETURN_IF_ERROR(BringUpToDate(db, schema));
     BALLAST_RETURN_IF_ERROR(CreatePauseTable(db));
     BALLAST_RETURN_IF_ERROR(transaction.Commit());
   }

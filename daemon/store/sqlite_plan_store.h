@@ -36,9 +36,10 @@ namespace ballast {
 class SqlitePlanStore final : public PlanStore {
  public:
   static constexpr std::int32_t kApplicationId = 0x42414c50;  // "BALP" in the file header.
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
 
-  // Opens or creates the file; its folder must exist. FailedPrecondition: a SQLite
+  // Opens or creates the file; its folder must exist. A file of an older schema becomes
+  // one of ours, in one transaction, with all that it holds. FailedPrecondition: a SQLite
   // file of another application, or of a newer schema, whose version is named along with
   // ours. DataLoss: no SQLite file, or a damaged one. Otherwise as
   // sqlite_database.h. A refused file is left as it was.
@@ -61,6 +62,12 @@ class SqlitePlanStore final : public PlanStore {
   absl::Status SetPause(absl::string_view ep_group, const GroupPause& pause,
                         std::uint64_t term) override;
   absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const override;
+  absl::StatusOr<std::uint64_t> AppendDecision(const DecisionRecord& record, int keep,
+                                               std::uint64_t term) override;
+  absl::Status UpdateDecisionOutcome(absl::string_view ep_group, PlanVersion plan,
+                                     absl::string_view outcome, std::uint64_t term) override;
+  absl::StatusOr<std::vector<DecisionRecord>> Decisions(absl::string_view ep_group,
+                                                        int limit) const override;
 
  private:
   struct Head {

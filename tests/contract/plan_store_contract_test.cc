@@ -9,9 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/store/in_memory_plan_store.h"
 #include "core/store/plan_store.h"
-#include "daemon/store/sqlite_plan_store.h"
+#include "tests/contract/store_implementations.h"
 #include "tests/store/plan_builder.h"
 #include "tests/store/temp_folder.h"
 
@@ -24,12 +23,7 @@ using ::testing::IsEmpty;
 
 const absl::Time kWhen = absl::FromUnixSeconds(1700000001);
 
-struct Implementation {
-  std::string name;
-  std::function<std::unique_ptr<PlanStore>(const TempFolder&)> make;
-};
-
-class PlanStoreContractTest : public ::testing::TestWithParam<Implementation> {
+class PlanStoreContractTest : public ::testing::TestWithParam<StoreImplementation> {
  protected:
   PlanStoreContractTest() : store_(GetParam().make(folder_)), term_(*store_->BeginTerm()) {}
 
@@ -380,18 +374,7 @@ TEST_P(PlanStoreContractTest, ManyThreadsMakeOneLinearHistory) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Stores, PlanStoreContractTest,
-    ::testing::Values(Implementation{"InMemory",
-                                     [](const TempFolder&) -> std::unique_ptr<PlanStore> {
-                                       return std::make_unique<InMemoryPlanStore>();
-                                     }},
-                      Implementation{
-                          "Sqlite",
-                          [](const TempFolder& folder) -> std::unique_ptr<PlanStore> {
-                            return SqlitePlanStore::Open(folder.File("plans.db")).value();
-                          }}),
-    [](const auto& param_info) { return param_info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Stores, PlanStoreContractTest, AllStores(), StoreName);
 
 }  // namespace
 }  // namespace ballast

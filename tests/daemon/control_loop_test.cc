@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "core/base/simulated_clock.h"
+#include "core/solver/input_digest.h"
+#include "core/store/decision_record.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/fake_group.h"
@@ -11,16 +13,22 @@
 namespace ballast {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Pair;
+using ::testing::StartsWith;
 
 class FakePublisher final : public PlanPublisher {
  public:
   RolloutFacts Facts() const override { return facts; }
   void Offer(PlanCandidate candidate) override { offered.push_back(std::move(candidate)); }
+  void Record(SolveRecord solve, std::string outcome) override {
+    recorded.push_back({std::move(solve), std::move(outcome)});
+  }
 
   RolloutFacts facts;
   std::vector<PlanCandidate> offered;
+  std::vector<std::pair<SolveRecord, std::string>> recorded;
 };
 
 class ControlLoopTest : public ::testing::Test {
@@ -74,6 +82,30 @@ TEST_F(ControlLoopTest, OffersAPlanThatSeparatesTwoHotExperts) {
   EXPECT_LE(candidate.record.lower_bound, candidate.record.decision.straggler_load_new * 1.000001);
   EXPECT_EQ(candidate.record.same_row_bytes + candidate.record.cross_row_bytes,
             candidate.record.moved_slots * 1000);
+  EXPECT_EQ(candidate.record.step, 10);
+  EXPECT_EQ(candidate.record.planner, "eplb");
+  EXPECT_EQ(candidate.record.required_gain, config_.policy.min_gain);
+  EXPECT_EQ(candidate.record.solved, clock_.WallNow());
+  // One layer: the engines' figure is the ratio upside down.
+  EXPECT_DOUBLE_EQ(candidate.record.balancedness_now, 1 / candidate.record.imbalance_now);
+  EXPECT_DOUBLE_EQ(candidate.record.balancedness_new, 1 / candidate.record.imbalance_new);
+  EXPECT_TRUE(publisher_.recorded.empty());
+}
+
+TEST_F(ControlLoopTest, TheDigestOfTheInputsIsThatOfWhatWasSolved) {
+  Report(10, {{10, 10}, {10, 10}, {10, 10}, {10, 10}});
+  Report(20, {{20, 20}, {20, 20}, {20, 20}, {20, 20}});
+  Report(30, {{90, 90}, {30, 30}, {30, 30}, {30, 30}});
+  ASSERT_EQ(publisher_.recorded.size() + publisher_.offered.size(), 3);
+  const Digest first = publisher_.recorded[0].first.input_digest;
+  LoadMatrix load(1, 4);
+  for (int expert = 0; expert < 4; ++expert) load.Set(LayerId(0), ExpertId(expert), 2);
+  EXPECT_EQ(first, PlanInputDigest("eplb", {config_.shape, config_.topology, load, initial_.get(),
+                                            config_.planner_options}));
+  EXPECT_EQ(publisher_.recorded[1].first.input_digest, first);
+  const SolveRecord& third =
+      publisher_.offered.empty() ? publisher_.recorded[2].first : publisher_.offered[0].record;
+  EXPECT_NE(third.input_digest, first);
 }
 
 TEST_F(ControlLoopTest, DeclinesAPlanThatGainsNothing) {
@@ -82,6 +114,9 @@ TEST_F(ControlLoopTest, DeclinesAPlanThatGainsNothing) {
   ASSERT_EQ(observer_.solves.size(), 1);
   EXPECT_FALSE(observer_.solves[0].decision.adopt);
   EXPECT_EQ(loop_->View().last_solve->decision.reason, observer_.solves[0].decision.reason);
+  ASSERT_EQ(publisher_.recorded.size(), 1);
+  EXPECT_EQ(publisher_.recorded[0].first.decision.reason, observer_.solves[0].decision.reason);
+  EXPECT_EQ(publisher_.recorded[0].second, kDecisionDeclined);
 }
 
 TEST_F(ControlLoopTest, WaitsWhileRanksAreMissing) {
@@ -170,7 +205,31 @@ TEST_F(ObserveOnlyTest, SolvesAndRecordsButOffersNothing) {
   Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
   ASSERT_EQ(observer_.solves.size(), 1);
   EXPECT_EQ(observer_.solves[0].decision.reason, "observe_only");
+  ASSERT_EQ(publisher_.recorded.size(), 1);
+  EXPECT_EQ(publisher_.recorded[0].second, kDecisionDeclined);
   EXPECT_TRUE(publisher_.offered.empty());
+}
+
+class FailingSolveTest : public ControlLoopTest {
+ protected:
+  FailingSolveTest() : ControlLoopTest(Config()) {}
+  // Uneven slots, which eplb refuses.
+  static GroupConfig Config() {
+    GroupConfig config = SmallGroup();
+    config.topology =
+        *Topology::Create({{RowId(0), 2}, {RowId(0), 2}, {RowId(1), 2}, {RowId(1), 1}});
+    return config;
+  }
+};
+
+TEST_F(FailingSolveTest, IsRecordedWithItsCause) {
+  Report(10, {{10, 10}, {10, 10}, {10, 10}, {10}});
+  ASSERT_EQ(publisher_.recorded.size(), 1);
+  EXPECT_EQ(publisher_.recorded[0].first.decision.reason, "solve_failed");
+  EXPECT_THAT(publisher_.recorded[0].second, StartsWith("failed: "));
+  EXPECT_EQ(publisher_.recorded[0].first.base, publisher_.facts.decided);
+  EXPECT_NE(publisher_.recorded[0].first.input_digest, Digest{});
+  EXPECT_THAT(observer_.events, Contains(StartsWith("solve failed")));
 }
 
 }  // namespace

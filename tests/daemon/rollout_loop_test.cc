@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/simulated_clock.h"
 #include "core/store/in_memory_plan_store.h"
@@ -93,6 +94,11 @@ class RolloutLoopTest : public ::testing::Test {
     loop_->RunOnceForTest();
   }
 
+  DecisionRecord LastDecision() const {
+    const std::vector<DecisionRecord> decisions = *store_.Decisions("demo", 1);
+    return decisions.empty() ? DecisionRecord() : decisions[0];
+  }
+
   GroupConfig config_ = SmallGroup();
   SimulatedClock clock_;
   InMemoryPlanStore store_;
@@ -145,6 +151,7 @@ TEST_F(RolloutLoopTest, SendsNothingBeforeTheStoreHasIt) {
   ASSERT_EQ(next_term, 2);
   Offer(Candidate());
   EXPECT_THAT(observer_.events, Contains("store failed: propose"));
+  EXPECT_THAT(observer_.events, Contains("store failed: record_decision"));
   EXPECT_TRUE(observer_.pushes.empty());
   for (int rank = 0; rank < 4; ++rank) EXPECT_FALSE(WasSent(rank, WorkerCommand::Kind::kPrepare));
   EXPECT_EQ(loop_->View().phase, PlanPhase::kIdle);
@@ -204,6 +211,68 @@ TEST_F(RolloutLoopTest, ARestartAfterTheDecisionRollsForward) {
   for (const auto& link : links_) {
     EXPECT_EQ(link->sent.back().kind, WorkerCommand::Kind::kCommit);
   }
+}
+
+TEST_F(RolloutLoopTest, ADecisionIsRecordedWithItsPlanAndItsEnd) {
+  ConnectAll();
+  Offer(Candidate());
+  EXPECT_EQ(LastDecision().plan, (PlanVersion{1, 1}));
+  EXPECT_EQ(LastDecision().outcome, kDecisionOffered);
+  EXPECT_EQ(LastDecision().moved_slots, 2);
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  AnswerAll(SessionEvent::Kind::kHeld);
+  AnswerAll(SessionEvent::Kind::kActive);
+  AnswerAll(SessionEvent::Kind::kRetired);
+  EXPECT_EQ(LastDecision().outcome, "done");
+  EXPECT_EQ(store_.Decisions("demo", 9)->size(), 1);
+}
+
+TEST_F(RolloutLoopTest, ASolveThatIsNotOfferedIsRecordedToo) {
+  ConnectAll();
+  SolveRecord solve = Candidate().record;
+  solve.decision.reason = "no_gain";
+  loop_->Record(solve, kDecisionDeclined);
+  loop_->RunOnceForTest();
+  EXPECT_EQ(LastDecision().reason, "no_gain");
+  EXPECT_EQ(LastDecision().outcome, kDecisionDeclined);
+  EXPECT_EQ(LastDecision().plan, PlanVersion{});
+}
+
+TEST_F(RolloutLoopTest, ARefusedOfferIsRecordedWithTheReason) {
+  ConnectAll();
+  PlanCandidate candidate = Candidate();
+  candidate.record.base.version.sequence = 99;
+  Offer(std::move(candidate));
+  EXPECT_EQ(LastDecision().outcome, "refused: another plan was decided meanwhile");
+}
+
+TEST_F(RolloutLoopTest, ANackIsInTheOutcome) {
+  ConnectAll();
+  Offer(Candidate());
+  SessionEvent event = EventOf(2, SessionEvent::Kind::kNack);
+  event.nonce = links_[2]->sent.back().nonce;
+  event.plan = links_[2]->sent.back().plan;
+  event.nack = {NackCode::kNoMemory, "needs 2 GB, has 1 GB"};
+  loop_->Submit(std::move(event));
+  loop_->RunOnceForTest();
+  EXPECT_THAT(LastDecision().outcome, HasSubstr("aborted: "));
+  EXPECT_THAT(LastDecision().outcome, HasSubstr("needs 2 GB, has 1 GB"));
+}
+
+TEST_F(RolloutLoopTest, ARestartGivesAnUnfinishedDecisionItsEnd) {
+  ConnectAll();
+  Offer(Candidate());
+  Restart();
+  EXPECT_EQ(LastDecision().outcome, "aborted: the daemon restarted before the decision");
+  ConnectAll();
+  Offer(Candidate());
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  active_ = loop_->Facts().decided;
+  Restart();
+  EXPECT_EQ(LastDecision().outcome, kDecisionOffered);
+  ConnectAll();  // They run it.
+  EXPECT_EQ(LastDecision().outcome, "done");
+  EXPECT_EQ(store_.Decisions("demo", 9)->size(), 2);
 }
 
 TEST_F(RolloutLoopTest, AStoredPlanForAnotherFleetIsIgnoredByName) {

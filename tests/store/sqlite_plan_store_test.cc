@@ -126,7 +126,7 @@ TEST_F(SqlitePlanStoreTest, RefusesANewerSchemaAndNamesBothVersions) {
   const absl::Status status = OpenStatus();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr(path_ + ": schema version 7, this program knows 1; a newer program"));
+              HasSubstr(path_ + ": schema version 7, this program knows 2; a newer program"));
 }
 
 TEST_F(SqlitePlanStoreTest, RefusesAFileOfAnotherApplicationAndLeavesItAsItWas) {
