@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "client/ctl/explain_command.h"
 #include "client/ctl/plan_command.h"
 #include "client/ctl/solve_command.h"
 #include "client/ctl/status_command.h"
@@ -53,6 +54,7 @@ int RunBallastctl(int argc, const char* const* argv, const Environment& environm
   AddSolveCommands(line);
   AddStatusCommand(line);
   AddPlanCommands(line);
+  AddExplainCommand(line);
   AddVersionCommand(line);
   try {
     line.app.parse(argc, argv);

@@ -67,6 +67,13 @@ std::optional<CtlError> QueryClient::GetPlan(const v1::GetPlanRequest& request, 
   return ErrorOf(stub_->GetPlan(&context, request, plan));
 }
 
+std::optional<CtlError> QueryClient::Explain(const v1::ExplainRequest& request,
+                                             v1::Explanation* explanation) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  return ErrorOf(stub_->Explain(&context, request, explanation));
+}
+
 std::string MessageJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;

@@ -25,6 +25,7 @@ class QueryClient {
 
   std::optional<CtlError> GetStatus(const v1::GetStatusRequest& request, v1::DaemonStatus* status);
   std::optional<CtlError> GetPlan(const v1::GetPlanRequest& request, v1::Plan* plan);
+  std::optional<CtlError> Explain(const v1::ExplainRequest& request, v1::Explanation* explanation);
 
  private:
   std::optional<CtlError> ErrorOf(const grpc::Status& status) const;

@@ -49,7 +49,8 @@ struct DecisionRecord {
   std::string reason;  // AdoptDecision::reason, or "solve_failed".
   PlanVersion plan;    // The proposal that the store took for it; {0, 0}: none.
   // What became of it: kDecisionDeclined, kDecisionOffered until the proposal ends, then
-  // "done", "aborted: ...", "refused: ..." or "failed: ..." with the cause.
+  // "done", "aborted: ...", "refused: ..." or "failed: ..." with the cause; or "decided, ..."
+  // if the daemon ended before all ranks ran it.
   std::string outcome;
 
   // straggler_load_new / lower_bound - 1: at most so far from the best plan with equal

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "ballast/v1/query.pb.h"
 #include "core/base/fingerprint.h"

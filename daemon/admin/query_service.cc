@@ -2,9 +2,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "absl/strings/str_cat.h"
 #include "ballast/v1/query.grpc.pb.h"
 #include "core/base/fingerprint.h"
+#include "daemon/admin/explain_service.h"
 #include "daemon/observe/event_observer.h"
 #include "daemon/observe/version.h"
 #include "proto/wire/placement_wire.h"
@@ -123,23 +127,40 @@ class QueryService final : public v1::Query::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
+                                    const v1::ExplainRequest* request,
+                                    v1::Explanation* answer) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const GroupHandle* group = nullptr;
+    absl::Status status = Choose(request->ep_group(), &group);
+    if (status.ok()) {
+      const int limit = static_cast<int>(std::min<std::uint32_t>(request->limit(), kMaxExplained));
+      status = ExplainGroup(*group, parts_.store, parts_.clock, limit, answer);
+    }
+    reactor->Finish(ToGrpc(status));
+    return reactor;
+  }
+
  private:
   absl::Status UnknownGroup(const std::string& name) const {
     return absl::NotFoundError(
         absl::StrCat("no EP group '", name, "' is configured; there are: ", parts_.groups.Names()));
   }
 
-  absl::Status Find(const v1::GetPlanRequest& request, v1::Plan* plan) const {
-    const GroupHandle* group = nullptr;
-    if (!request.ep_group().empty()) {
-      group = parts_.groups.Find(request.ep_group());
-      if (group == nullptr) return UnknownGroup(request.ep_group());
-    } else if (parts_.groups.all().size() == 1) {
-      group = &parts_.groups.all().front();
-    } else {
+  // The group of that name; of no name, the only one.
+  absl::Status Choose(const std::string& name, const GroupHandle** group) const {
+    if (name.empty() && parts_.groups.all().size() != 1) {
       return absl::InvalidArgumentError(
           absl::StrCat("name an EP group; there are: ", parts_.groups.Names()));
     }
+    *group = name.empty() ? &parts_.groups.all().front() : parts_.groups.Find(name);
+    return *group == nullptr ? UnknownGroup(name) : absl::OkStatus();
+  }
+
+  absl::Status Find(const v1::GetPlanRequest& request, v1::Plan* plan) const {
+    const GroupHandle* group = nullptr;
+    const absl::Status chosen = Choose(request.ep_group(), &group);
+    if (!chosen.ok()) return chosen;
     const PlanVersion wanted = DecodePlanVersion(request.version());
     const PlanId decided = group->rollout->View().decided;
     if (request.has_version() ? wanted == PlanVersion{} : decided.version == PlanVersion{}) {

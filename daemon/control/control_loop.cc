@@ -77,6 +77,7 @@ ControlLoop::ControlLoop(const GroupConfig& config, PlanPublisher& publisher,
       queue_(kQueueCapacity),
       window_(config.shape, config.topology, config.load),
       policy_(config.policy, clock.Uptime()),
+      solve_time_(clock.Uptime()),
       last_report_(config.topology.num_ranks(), -absl::InfiniteDuration()),
       last_step_(config.topology.num_ranks(), 0) {
   window_.AddPlan(PlanIdOf(config.shape, initial_plan_), initial_plan_);
@@ -149,6 +150,8 @@ void ControlLoop::Ingest(const LoadReport& report, absl::Duration now) {
 void ControlLoop::Solve(const RolloutFacts& facts, absl::Duration now) {
   policy_.OnSolve(window_.MinLastStep(), now);
   ++solves_;
+  solve_step_ = window_.MinLastStep();
+  solve_time_ = now;
   const PlanRequest request = {.shape = config_.shape,
                                .topology = config_.topology,
                                .load = window_.estimate().mean,
@@ -225,6 +228,8 @@ void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Du
   view.coverage = window_.Coverage(now);
   view.hold = hold;
   view.solves = solves_;
+  view.solve_step = solve_step_;
+  view.solve_time = solve_time_;
   view.batches = window_.estimate().batches;
   view.total_picks = window_.total_picks();
   view.reports_dropped = queue_.dropped();

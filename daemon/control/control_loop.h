@@ -29,6 +29,8 @@ struct LoadView {
   double coverage = 0;
   SolveHold hold = SolveHold::kRanksMissing;
   std::uint64_t solves = 0;
+  std::uint64_t solve_step = 0;  // min_last_step at the last solve; 0 before the first.
+  absl::Duration solve_time;     // Uptime of it; of the loop's start before the first.
   std::uint64_t batches = 0;
   std::uint64_t total_picks = 0;
   std::uint64_t reports_dropped = 0;        // Queue full.
@@ -89,6 +91,8 @@ class ControlLoop {
   RebalancePolicy policy_;
   PlanId known_plan_;  // The decided plan that the window was told last.
   std::uint64_t solves_ = 0;
+  std::uint64_t solve_step_ = 0;
+  absl::Duration solve_time_;
   std::vector<absl::Duration> last_report_;  // [num_ranks]
   std::vector<std::uint64_t> last_step_;     // [num_ranks]
   std::optional<SolveRecord> last_solve_;

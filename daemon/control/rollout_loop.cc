@@ -18,6 +18,16 @@ constexpr absl::Duration kTurn = absl::Milliseconds(50);
 
 constexpr char kRestarted[] = "the daemon restarted before the decision";
 
+// Gives the newest decision its end if it led to `plan` and has none yet. Best effort: what
+// is kept for people must not keep the daemon from starting.
+void EndDecision(const GroupConfig& config, PlanStore& store, std::uint64_t term, PlanVersion plan,
+                 const std::string& outcome) {
+  const absl::StatusOr<std::vector<DecisionRecord>> newest = store.Decisions(config.name, 1);
+  if (!newest.ok() || newest->empty()) return;
+  if (newest->front().plan != plan || newest->front().outcome != kDecisionOffered) return;
+  store.UpdateDecisionOutcome(config.name, plan, outcome, term).IgnoreError();
+}
+
 bool MadeFor(const GroupConfig& config, const PlanRecord& record) {
   return record.shape.num_layers == config.shape.num_layers &&
          record.shape.num_experts == config.shape.num_experts &&
@@ -31,11 +41,7 @@ absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& 
   BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing, store.Preparing(config.name));
   for (const PlanRecord& record : preparing) {
     BALLAST_RETURN_IF_ERROR(store.Abort(config.name, record.id.version, term, kRestarted));
-    // Best effort: what is kept for people must not stop the daemon.
-    store
-        .UpdateDecisionOutcome(config.name, record.id.version,
-                               absl::StrCat("aborted: ", kRestarted), term)
-        .IgnoreError();
+    EndDecision(config, store, term, record.id.version, absl::StrCat("aborted: ", kRestarted));
   }
   const PlacementPlan initial = InitialPlan(config.shape, config.topology);
   RolloutStart start;
@@ -46,6 +52,7 @@ absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& 
   if (absl::IsNotFound(latest.status())) return start;
   BALLAST_RETURN_IF_ERROR(latest.status());
   start.store_base = latest->id;
+  EndDecision(config, store, term, latest->id.version, "decided, then the daemon restarted");
   if (!MadeFor(config, *latest)) {
     *ignored =
         absl::StrCat("stored plan ", PlanIdText(latest->id), " is for ", latest->shape.num_layers,

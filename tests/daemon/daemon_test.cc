@@ -25,6 +25,7 @@
 namespace ballast {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kConfig[] = R"(
@@ -208,6 +209,30 @@ TEST_F(DaemonTest, StatusAndPlanAreThereBeforeAnyWorker) {
     v1::Plan plan;
     EXPECT_EQ(stub->GetPlan(&context, request, &plan).error_code(), grpc::StatusCode::NOT_FOUND);
   }
+}
+
+TEST_F(DaemonTest, ExplainNamesTheRanksItWaitsForAndRefusesUnknownGroups) {
+  auto stub = v1::Query::NewStub(channel_);
+  v1::Explanation explanation;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub->Explain(&context, v1::ExplainRequest(), &explanation).ok());
+  }
+  EXPECT_EQ(explanation.ep_group(), "demo");
+  EXPECT_EQ(explanation.hold(), "ranks_missing");
+  EXPECT_THAT(explanation.missing_ranks(), ElementsAre(0, 1));
+  EXPECT_THAT(explanation.silent_ranks(), ElementsAre(0, 1));
+  EXPECT_EQ(explanation.solve_every_steps(), 1000);
+  EXPECT_EQ(explanation.solve_every_seconds(), 0);
+  EXPECT_EQ(explanation.decided().version().sequence(), 0);
+  EXPECT_EQ(explanation.decisions_size(), 0);
+
+  grpc::ClientContext context;
+  v1::ExplainRequest other;
+  other.set_ep_group("prefill");
+  const grpc::Status status = stub->Explain(&context, other, &explanation);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("demo"));
 }
 
 TEST_F(DaemonTest, HttpAnswersProbesAndMetrics) {

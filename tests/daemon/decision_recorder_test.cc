@@ -127,7 +127,9 @@ TEST_F(DecisionRecorderTest, AProposalGivesThePlanAndItsEndTheOutcome) {
 
 TEST_F(DecisionRecorderTest, APlanThatEndsBeforeTheWriteIsWrittenOnce) {
   recorder_.Add(SolveOf(7), kDecisionOffered);
-  recorder_.Finished(PlanOf(7, 0), "aborted: disk full");  // The store never took it.
+  PlanId never_stored = PlanOf(7, 0);
+  never_stored.version.term = 0;
+  recorder_.Finished(never_stored, "aborted: disk full");
   recorder_.Write();
   EXPECT_THAT(Outcomes(), testing::ElementsAre("aborted: disk full"));
   EXPECT_EQ(store_.Decisions("demo", 1)->at(0).plan, PlanVersion{});

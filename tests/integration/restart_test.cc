@@ -8,6 +8,7 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -20,6 +21,7 @@ namespace ballast {
 namespace {
 
 using nlohmann::json;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 constexpr char kConfig[] = R"(
@@ -74,13 +76,16 @@ class RestartTest : public ::testing::Test {
     return json::parse(out.substr(begin, end - begin + 1));
   }
 
-  json Status() {
-    auto ctl = ChildProcess::Start(
-        {BALLAST_BINARY_DIR "/ballastctl", "status", "--daemon", Address(), "-o", "json"},
-        absl::StrCat(folder_, "/status", ++status_calls_));
+  json Ctl(const std::vector<std::string>& words) {
+    std::vector<std::string> line = {BALLAST_BINARY_DIR "/ballastctl"};
+    line.insert(line.end(), words.begin(), words.end());
+    line.insert(line.end(), {"--daemon", Address(), "-o", "json"});
+    auto ctl = ChildProcess::Start(line, absl::StrCat(folder_, "/ctl", ++ctl_calls_));
     ctl->Wait(30);
     return json::parse(ctl->Out());
   }
+
+  json Status() { return Ctl({"status"}); }
 
   // Value of the first line of /metrics that begins with `series`.
   double Metric(const std::string& series) {
@@ -93,7 +98,7 @@ class RestartTest : public ::testing::Test {
   const std::string folder_;
   const int grpc_;
   const int http_;
-  int status_calls_ = 0;
+  int ctl_calls_ = 0;
   std::size_t offset_ = 0;  // In the daemon's log, where its newest start begins.
   std::unique_ptr<ChildProcess> daemon_;
   std::unique_ptr<ChildProcess> fleet_;
@@ -125,6 +130,17 @@ TEST_F(RestartTest, ServingGoesOnWhileTheDaemonIsKilledAndItComesBackWithItsPlan
   EXPECT_EQ(status["term"], "2");
   EXPECT_THAT(daemon_->Err(), HasSubstr("event=group.recovered group=demo plan=\"1."));
   EXPECT_LT(FleetSummary()["imbalance_after"], FleetSummary()["imbalance_before"]);
+
+  // What the first daemon decided is still explained by the second.
+  bool first_plan_explained = false;
+  for (const json& decision : Ctl({"explain", "--last", "1000"})["decisions"]) {
+    if (decision["reason"] != "adopted" || decision["plan"]["version"]["term"] != "1") continue;
+    first_plan_explained = true;
+    EXPECT_GT(decision["gain"], 0);
+    EXPECT_GT(decision["lower_bound"], 0);
+    EXPECT_THAT(decision["outcome"].get<std::string>(), AnyOf("done", HasSubstr("restarted")));
+  }
+  EXPECT_TRUE(first_plan_explained);
 }
 
 TEST_F(RestartTest, ARestartPushesNothingToWorkersThatHoldThePlan) {
