@@ -83,6 +83,9 @@ ControlLoop::ControlLoop(const GroupConfig& config, PlanPublisher& publisher,
   window_.AddPlan(PlanIdOf(config.shape, initial_plan_), initial_plan_);
   absl::MutexLock lock(&mutex_);
   view_.turned = clock_.Uptime();
+  view_.solve_time = solve_time_;
+  view_.last_report = last_report_;
+  view_.last_step = last_step_;
 }
 
 ControlLoop::~ControlLoop() { Stop(); }

@@ -133,7 +133,8 @@ TEST_F(RestartTest, ServingGoesOnWhileTheDaemonIsKilledAndItComesBackWithItsPlan
 
   // What the first daemon decided is still explained by the second.
   bool first_plan_explained = false;
-  for (const json& decision : Ctl({"explain", "--last", "1000"})["decisions"]) {
+  const json explanation = Ctl({"explain", "--last", "1000"});
+  for (const json& decision : explanation["decisions"]) {
     if (decision["reason"] != "adopted" || decision["plan"]["version"]["term"] != "1") continue;
     first_plan_explained = true;
     EXPECT_GT(decision["gain"], 0);
