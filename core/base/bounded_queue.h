@@ -44,6 +44,12 @@ class BoundedQueue {
     return out;
   }
 
+  // Blocks until Close() or the deadline, whatever is pushed meanwhile: lets a reader gather.
+  void AwaitClose(Clock& clock, absl::Duration deadline) {
+    absl::MutexLock lock(&mutex_);
+    clock.WaitUntil(mutex_, absl::Condition(&closed_), deadline);
+  }
+
   // Wakes the reader; later pushes are dropped.
   void Close() {
     absl::MutexLock lock(&mutex_);

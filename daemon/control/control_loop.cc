@@ -18,6 +18,10 @@ constexpr std::size_t kQueueCapacity = 4096;
 // Chosen: how late a time-driven solve may start.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
 
+// Chosen: reports of many ranks are taken together, so that the thread wakes 200 times a
+// second at most; a twentieth of the 100 ms that a switch may take.
+constexpr absl::Duration kGather = absl::Milliseconds(5);
+
 std::unique_ptr<Planner> PlannerOf(const GroupConfig& config) {
   absl::StatusOr<std::unique_ptr<Planner>> planner = MakePlanner(config.planner);
   BALLAST_CHECK(planner.ok());
@@ -111,7 +115,10 @@ LoadView ControlLoop::View() const {
 }
 
 void ControlLoop::Run() {
-  while (!queue_.closed()) Turn(clock_.Uptime() + kTurn);
+  while (!queue_.closed()) {
+    Turn(clock_.Uptime() + kTurn);
+    queue_.AwaitClose(clock_, clock_.Uptime() + kGather);
+  }
 }
 
 void ControlLoop::Turn(absl::Duration deadline) {
