@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -55,6 +56,21 @@ TEST(BoundedQueueTest, ClosingWakesTheReader) {
   queue.Close();
   reader.join();
   EXPECT_THAT(got, IsEmpty());
+}
+
+TEST(BoundedQueueTest, AwaitingTheCloseIsNotEndedByAPush) {
+  SimulatedClock clock;
+  BoundedQueue<int> queue(2);
+  std::atomic<bool> over = false;
+  std::thread reader([&] {
+    queue.AwaitClose(clock, absl::InfiniteDuration());
+    over = true;
+  });
+  queue.TryPush(1);
+  EXPECT_FALSE(over);
+  queue.Close();
+  reader.join();
+  EXPECT_TRUE(over);
 }
 
 TEST(BoundedQueueTest, APushWakesTheReader) {
