@@ -68,6 +68,18 @@ class HangingStore final : public PlanStore {
   absl::StatusOr<GroupPause> Pause(absl::string_view group) const override {
     return store_.Pause(group);
   }
+  absl::StatusOr<std::uint64_t> AppendDecision(const DecisionRecord& record, int keep,
+                                               std::uint64_t term) override {
+    return store_.AppendDecision(record, keep, term);
+  }
+  absl::Status UpdateDecisionOutcome(absl::string_view group, PlanVersion plan,
+                                     absl::string_view outcome, std::uint64_t term) override {
+    return store_.UpdateDecisionOutcome(group, plan, outcome, term);
+  }
+  absl::StatusOr<std::vector<DecisionRecord>> Decisions(absl::string_view group,
+                                                        int limit) const override {
+    return store_.Decisions(group, limit);
+  }
 
  private:
   const std::string wedged_;
