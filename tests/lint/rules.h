@@ -53,6 +53,10 @@ Violations CheckLinks(const std::vector<SourceFile>& tree);
 // Each .cc file is named in the CMake files of its folder: else nobody builds it.
 Violations CheckBuilt(const std::vector<SourceFile>& tree);
 
+// Each metric that daemon/observe/metrics.cc names ("ballast_...") is explained in
+// docs/operations.md.
+Violations CheckMetricsExplained(const std::vector<SourceFile>& tree);
+
 }  // namespace ballast::lint
 
 #endif  // BALLAST_TESTS_LINT_RULES_H_

@@ -268,5 +268,13 @@ TEST(BuiltTest, FindsSourcesThatNobodyBuilds) {
   EXPECT_THAT(CheckBuilt({list, {"core/x/a.cc", ""}}), SizeIs(1));
 }
 
+TEST(MetricsTest, AreExplained) {
+  const SourceFile code{"daemon/observe/metrics.cc", "\nMake(\"ballast_plans_total\", 1);\n"};
+  EXPECT_THAT(CheckMetricsExplained({code, {"docs/operations.md", "| ballast_plans_total |"}}),
+              IsEmpty());
+  EXPECT_THAT(CheckMetricsExplained({code, {"docs/operations.md", "ballast_plans_total_other"}}),
+              ElementsAre(At(2, "ballast_plans_total is not explained")));
+}
+
 }  // namespace
 }  // namespace ballast::lint

@@ -145,4 +145,25 @@ Violations CheckBuilt(const std::vector<SourceFile>& tree) {
   return violations;
 }
 
+Violations CheckMetricsExplained(const std::vector<SourceFile>& tree) {
+  const std::string document = "docs/operations.md";
+  const auto text_of = [&tree](const std::string& path) {
+    const auto file = std::find_if(tree.begin(), tree.end(), [&path](const SourceFile& candidate) {
+      return candidate.path == path;
+    });
+    return file == tree.end() ? std::string_view() : std::string_view(file->text);
+  };
+  const std::string path = "daemon/observe/metrics.cc";
+  const std::string_view code = text_of(path);
+  Violations violations;
+  for (std::size_t at = code.find("\"ballast_"); at != std::string_view::npos;
+       at = code.find("\"ballast_", at + 1)) {
+    const std::string name(code.substr(at + 1, code.find('"', at + 1) - at - 1));
+    if (FindToken(text_of(document), name) == std::string_view::npos) {
+      violations.push_back({path, LineAt(code, at), name + " is not explained in " + document});
+    }
+  }
+  return violations;
+}
+
 }  // namespace ballast::lint

@@ -33,8 +33,9 @@ void ExpectEachFileKeeps(Violations (*check)(const SourceFile&)) {
 TEST(TreeTest, HoldsTheSourcesOfEveryLayer) {
   std::set<std::string> paths;
   for (const SourceFile& file : Tree()) paths.insert(file.path);
-  for (const char* path : {"core/base/ids.h", "core/model/topology.cc", "tests/lint/tree_test.cc",
-                           "deploy/install-dependencies", "CMakeLists.txt"}) {
+  for (const char* path :
+       {"core/base/ids.h", "core/model/topology.cc", "tests/lint/tree_test.cc",
+        "deploy/install-dependencies", "CMakeLists.txt", "daemon/observe/metrics.cc"}) {
     EXPECT_TRUE(paths.contains(path)) << path << " under " << BALLAST_SOURCE_DIR;
   }
 }
@@ -56,6 +57,8 @@ TEST(TreeTest, RunsItsScriptsInStrictMode) { ExpectEachFileKeeps(CheckScript); }
 TEST(TreeTest, LinksDocumentsThatExist) { ExpectNone(CheckLinks(Tree())); }
 
 TEST(TreeTest, BuildsEachSourceFile) { ExpectNone(CheckBuilt(Tree())); }
+
+TEST(TreeTest, ExplainsEachMetric) { ExpectNone(CheckMetricsExplained(Tree())); }
 
 TEST(TreeTest, HasScriptsThatShellcheckAccepts) {
   if (std::system("shellcheck --version >/dev/null 2>&1") != 0) {
