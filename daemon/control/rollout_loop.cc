@@ -97,6 +97,11 @@ void RolloutLoop::Start() {
 void RolloutLoop::Stop(const std::string& reason) {
   queue_.Close();
   if (thread_.joinable()) thread_.join();
+  // A session whose Hello came too late to be handled is open all the same.
+  for (Event& event : queue_.PopAll(clock_, clock_.Uptime())) {
+    const auto* session = std::get_if<SessionEvent>(&event);
+    if (session != nullptr && session->link != nullptr) session->link->Close(reason);
+  }
   for (std::shared_ptr<WorkerLink>& link : links_) {
     if (link != nullptr) link->Close(reason);
     link.reset();

@@ -373,5 +373,16 @@ TEST_F(RolloutLoopTest, StoppingClosesEverySession) {
   for (const auto& link : links_) EXPECT_EQ(link->closed, "the daemon ends");
 }
 
+TEST_F(RolloutLoopTest, StoppingClosesASessionWhoseHelloWasNotHandledYet) {
+  links_[2] = std::make_shared<RecordingLink>();
+  SessionEvent event = EventOf(2, SessionEvent::Kind::kHello);
+  event.hello.rank = RankId(2);
+  event.hello.incarnation = 1;
+  event.hello.active = active_;
+  loop_->Submit(std::move(event));
+  loop_->Stop("the daemon ends");
+  EXPECT_EQ(links_[2]->closed, "the daemon ends");
+}
+
 }  // namespace
 }  // namespace ballast
