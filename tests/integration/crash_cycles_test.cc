@@ -7,9 +7,12 @@
 
 #include <fstream>
 #include <memory>
-#include <regex>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -69,27 +72,41 @@ class CrashCyclesTest : public ::testing::Test {
   const int grpc_;
 };
 
+// What a log line says of a plan: event=NAME group=demo plan="TERM.SEQUENCE (DIGEST)".
+struct PlanEvent {
+  bool decided = false;  // Otherwise recovered by a new daemon.
+  int sequence = 0;
+  std::string digest;
+};
+
+std::optional<PlanEvent> ReadPlanEvent(absl::string_view line) {
+  const bool decided = absl::StrContains(line, "event=plan.decided group=demo ");
+  if (!decided && !absl::StrContains(line, "event=group.recovered group=demo ")) {
+    return std::nullopt;
+  }
+  const std::vector<absl::string_view> plan =
+      absl::StrSplit(line.substr(line.find("plan=\"")), absl::ByAnyChar("\".()"));
+  PlanEvent event{.decided = decided, .digest = std::string(plan.at(3))};
+  EXPECT_TRUE(absl::SimpleAtoi(plan.at(2), &event.sequence)) << line;
+  return event;
+}
+
 // Each restart must begin with the last plan that was logged as decided, or with a newer
 // one that was stored and not logged any more.
 void CheckHistory(const std::string& log, int* decided) {
-  const std::regex line_of_interest(
-      "event=(plan\\.decided|group\\.recovered) group=demo plan=\"(\\d+)\\.(\\d+) \\((\\w+)\\)\"");
-  int last_sequence = 0;
-  std::string last_digest;
+  PlanEvent last;
   for (absl::string_view line : absl::StrSplit(log, '\n')) {
-    std::match_results<absl::string_view::const_iterator> match;
-    if (!std::regex_search(line.begin(), line.end(), match, line_of_interest)) continue;
-    const int sequence = std::stoi(match[3].str());
-    ASSERT_GE(sequence, last_sequence) << line;
-    if (sequence == last_sequence && !last_digest.empty()) {
-      ASSERT_EQ(match[4].str(), last_digest) << line;
+    const std::optional<PlanEvent> event = ReadPlanEvent(line);
+    if (!event.has_value()) continue;
+    ASSERT_GE(event->sequence, last.sequence) << line;
+    if (event->sequence == last.sequence && !last.digest.empty()) {
+      ASSERT_EQ(event->digest, last.digest) << line;
     }
-    if (match[1].str() == "plan.decided") {
-      ASSERT_GT(sequence, last_sequence) << line;
+    if (event->decided) {
+      ASSERT_GT(event->sequence, last.sequence) << line;
       ++*decided;
     }
-    last_sequence = sequence;
-    last_digest = match[4].str();
+    last = *event;
   }
 }
 
