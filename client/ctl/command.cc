@@ -3,6 +3,7 @@
 #include <string>
 
 #include "client/ctl/explain_command.h"
+#include "client/ctl/plan_admin_command.h"
 #include "client/ctl/plan_command.h"
 #include "client/ctl/solve_command.h"
 #include "client/ctl/status_command.h"
@@ -55,6 +56,7 @@ int RunBallastctl(int argc, const char* const* argv, const Environment& environm
   AddStatusCommand(line);
   AddPlanCommands(line);
   AddExplainCommand(line);
+  AddAdminCommands(line);
   AddVersionCommand(line);
   try {
     line.app.parse(argc, argv);

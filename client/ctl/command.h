@@ -18,6 +18,7 @@ struct Environment {
   std::istream& in;
   Streams streams;
   Clock& clock;
+  bool interactive = false;  // Whether `in` is a terminal, that is, a person can be asked.
 };
 
 // The parser with all commands. A command's group adds its subcommands and, for

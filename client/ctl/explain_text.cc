@@ -78,12 +78,17 @@ std::string NotDueText(const v1::Explanation& explanation) {
                       since, ".");
 }
 
+bool WasAdopted(const v1::Decision& decision) {
+  return decision.reason() == "adopted" || decision.reason() == "forced" ||
+         decision.reason() == "rollback";
+}
+
 // "new plan 7.42 (a91f03c2)" with what became of it, or why there is none.
 std::string Headline(const v1::Decision& decision) {
   if (decision.reason() == "solve_failed") {
     return absl::StrCat("the solve ", decision.outcome(), ".");
   }
-  if (decision.reason() != "adopted") return "no new plan.";
+  if (!WasAdopted(decision)) return "no new plan.";
   if (decision.plan().version().sequence() == 0) {
     return absl::StrCat("a new plan that was never sent, ", decision.outcome(), ".");
   }
@@ -106,6 +111,8 @@ std::string Why(const v1::Explanation& explanation, const v1::Decision& decision
     return absl::StrCat("Why: the gain is ", OneDecimal(decision.gain()), ", ", required, "; ",
                         CostAgainstBenefit(decision), ".");
   }
+  if (reason == "forced") return "Why: an operator asked for it (plan force).";
+  if (reason == "rollback") return "Why: an operator brought an earlier plan back (plan rollback).";
   if (reason == "no_moves") return "Why not: the planner gives the plan that runs.";
   if (reason == "no_gain") {
     return absl::StrCat("Why not: the gain is ", OneDecimal(decision.gain()), ", ", required, ".");
@@ -126,7 +133,7 @@ std::string Why(const v1::Explanation& explanation, const v1::Decision& decision
 }
 
 void PrintFigures(const v1::Decision& decision, std::ostream& out) {
-  const bool adopted = decision.reason() == "adopted";
+  const bool adopted = WasAdopted(decision);
   out << absl::StrFormat(
       "%s takes max/mean from %.3f to %.3f: gain %s of MoE time, within %s of the lower bound.\n",
       adopted ? "It" : "The best candidate", decision.imbalance_now(), decision.imbalance_new(),

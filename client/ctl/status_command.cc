@@ -82,6 +82,10 @@ void PrintReasons(const v1::DaemonStatus& status, std::ostream& out) {
     if (!group.last_decision().empty()) {
       absl::StrAppend(&text, group.ep_group(), ": ", group.last_decision(), "\n");
     }
+    if (group.paused()) {
+      absl::StrAppend(&text, group.ep_group(), ": paused by ", group.paused_by(),
+                      group.paused_reason().empty() ? "" : ": ", group.paused_reason(), "\n");
+    }
     if (group.observe_only()) {
       absl::StrAppend(&text, group.ep_group(), ": observes only, adopts no plan\n");
     }

@@ -73,6 +73,12 @@ void FillGroup(const GroupHandle& group, absl::Duration now, v1::GroupStatus* st
   status->set_planner(group.config->planner);
   status->set_moved_slots_total(rollout.moved_slots);
   status->set_observe_only(group.config->policy.observe_only);
+  if (rollout.pause.paused) {
+    status->set_paused(true);
+    status->set_paused_by(rollout.pause.who);
+    status->set_paused_reason(rollout.pause.reason);
+    status->set_paused_unix_seconds(absl::ToDoubleSeconds(rollout.pause.when - absl::UnixEpoch()));
+  }
   FillSolve(load, status);
   FillWorkers(rollout, load, now, status);
 }

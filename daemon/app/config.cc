@@ -15,6 +15,9 @@
 namespace ballast {
 namespace {
 
+// What the address of a Unix socket has room for.
+constexpr std::size_t kMaxSocketPath = 107;
+
 constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 40;
 
 void ReadLoad(YamlSection section, LoadWindowOptions* load) {
@@ -188,6 +191,26 @@ void ReadGroups(YamlSection& root, const GroupDefaults& defaults, ConfigFaults* 
   }
 }
 
+// `name` in the folder of the store; none for a store that has no folder.
+std::string BesideStore(const Config& config, const char* name) {
+  if (config.store_kind != StoreKind::kSqlite) return "";
+  const std::size_t slash = config.store_path.rfind('/');
+  return slash == std::string::npos ? name : config.store_path.substr(0, slash + 1) + name;
+}
+
+// After the store, in whose folder the defaults lie.
+void ReadAdmin(YamlSection section, Config* config) {
+  config->admin_socket = BesideStore(*config, "admin.sock");
+  config->admin_audit_path = BesideStore(*config, "audit.log");
+  section.Read("socket", &config->admin_socket);
+  section.Read("audit_path", &config->admin_audit_path);
+  if (config->admin_socket.size() > kMaxSocketPath) {
+    section.Fault("socket", absl::StrCat("is ", config->admin_socket, ", longer than ",
+                                         kMaxSocketPath, " bytes; empty turns it off"));
+  }
+  section.Finish();
+}
+
 void ReadProcess(YamlSection& root, ConfigFaults* faults, Config* config) {
   YamlSection grpc(root.Child("grpc"), "grpc", faults);
   grpc.Read("listen", &config->grpc_listen);
@@ -201,6 +224,7 @@ void ReadProcess(YamlSection& root, ConfigFaults* faults, Config* config) {
   config->store_kind = static_cast<StoreKind>(kind);
   store.Read("path", &config->store_path);
   store.Finish();
+  ReadAdmin(YamlSection(root.Child("admin"), "admin", faults), config);
   YamlSection log(root.Child("log"), "log", faults);
   const std::vector<std::string> levels = {"trace", "debug", "info", "warn", "error"};
   int level = 2;

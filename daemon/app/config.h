@@ -24,6 +24,12 @@ struct Config {
   StoreKind store_kind = StoreKind::kSqlite;
   // `store.path`: the SQLite file; its folder must exist. A lock file lies beside it.
   std::string store_path = "/var/lib/ballastd/ballast.db";
+  // `admin.socket`: the Unix socket of the admin service; empty: none. By default
+  // admin.sock in the folder of store.path, none for a store in memory.
+  std::string admin_socket;
+  // `admin.audit_path`: one JSON line for each admin call; empty: in the log only. By default
+  // audit.log in the folder of store.path, none for a store in memory.
+  std::string admin_audit_path;
   // `log.level`: trace, debug, info, warn, error. `log.format`: logfmt, json.
   std::string log_level = "info";
   LogFormat log_format = LogFormat::kLogfmt;

@@ -12,6 +12,8 @@
 #include "core/base/fingerprint.h"
 #include "core/base/status_macros.h"
 #include "core/store/in_memory_plan_store.h"
+#include "daemon/admin/admin_server.h"
+#include "daemon/admin/admin_service.h"
 #include "daemon/admin/http_server.h"
 #include "daemon/admin/query_service.h"
 #include "daemon/admin/status_report.h"
@@ -42,7 +44,11 @@ struct Group {
 class RunningDaemon final : public Daemon {
  public:
   RunningDaemon(Config config, EventLog& log, Clock& clock)
-      : config_(std::move(config)), log_(log), clock_(clock), event_observer_(log) {}
+      : config_(std::move(config)),
+        log_(log),
+        clock_(clock),
+        operations_(clock),
+        event_observer_(log) {}
 
   ~RunningDaemon() override { Drain(); }
 
@@ -68,6 +74,7 @@ class RunningDaemon final : public Daemon {
       group->control->Start();
     }
     BALLAST_RETURN_IF_ERROR(Serve());
+    BALLAST_RETURN_IF_ERROR(ServeAdmin());
     return ServeHttp();
   }
 
@@ -104,6 +111,11 @@ class RunningDaemon final : public Daemon {
     std::string ignored;
     BALLAST_ASSIGN_OR_RETURN(const RolloutStart start,
                              RecoverGroup(config, *store_, term_, &ignored));
+    if (start.pause.paused) {
+      log_.Write(
+          Severity::kWarn, "group.paused",
+          {{"group", config.name}, {"who", start.pause.who}, {"reason", start.pause.reason}});
+    }
     if (!ignored.empty()) {
       log_.Write(Severity::kWarn, "store.plan_ignored",
                  {{"group", config.name}, {"reason", ignored}});
@@ -120,11 +132,10 @@ class RunningDaemon final : public Daemon {
   }
 
   absl::Status Serve() {
-    const std::string daemon_id = absl::StrCat("ballastd-", absl::Hex(RandomSeed()));
     placement_ = MakePlacementService(
-        *directory_, log_, {term_, daemon_id, config_.heartbeat_period, config_.report_period});
+        *directory_, log_, {term_, daemon_id_, config_.heartbeat_period, config_.report_period});
     load_ = MakeLoadService(*directory_, log_, config_.report_period);
-    query_ = MakeQueryService({*directory_, *store_, clock_, term_, daemon_id});
+    query_ = MakeQueryService({*directory_, *store_, clock_, term_, daemon_id_});
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort(config_.grpc_listen, grpc::InsecureServerCredentials(), &grpc_port_);
@@ -136,6 +147,7 @@ class RunningDaemon final : public Daemon {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
     // A second daemon on the port must fail, not share it.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetOption(WithoutReflection());
     builder.RegisterService(placement_.get());
     builder.RegisterService(load_.get());
     builder.RegisterService(query_.get());
@@ -158,6 +170,17 @@ class RunningDaemon final : public Daemon {
     }
   }
 
+  // The query service too, as a service belongs to one server.
+  absl::Status ServeAdmin() {
+    if (config_.admin_socket.empty()) return absl::OkStatus();
+    BALLAST_ASSIGN_OR_RETURN(audit_, AuditLog::Open(config_.admin_audit_path, log_));
+    admin_ = MakeAdminService({*directory_, operations_, *audit_, log_, clock_});
+    local_query_ = MakeQueryService({*directory_, *store_, clock_, term_, daemon_id_});
+    BALLAST_ASSIGN_OR_RETURN(admin_server_, AdminServer::Start(config_.admin_socket,
+                                                               {admin_.get(), local_query_.get()}));
+    return absl::OkStatus();
+  }
+
   absl::Status ServeHttp() {
     if (config_.http_listen.empty()) return absl::OkStatus();
     HttpContent content;
@@ -174,6 +197,7 @@ class RunningDaemon final : public Daemon {
   void Drain() {
     if (status_ != nullptr) status_->SetDraining();
     if (server_ != nullptr) SetServing(false);
+    operations_.Close();
     for (const std::unique_ptr<Group>& group : groups_) {
       if (group->control != nullptr) group->control->Stop();
       if (group->rollout != nullptr) group->rollout->Stop("the daemon ends");
@@ -182,14 +206,17 @@ class RunningDaemon final : public Daemon {
       server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
       server_->Wait();
     }
+    admin_server_.reset();
     http_.reset();
   }
 
   const Config config_;
   EventLog& log_;
   Clock& clock_;
+  const std::string daemon_id_ = absl::StrCat("ballastd-", absl::Hex(RandomSeed()));
   std::uint64_t term_ = 0;
   std::unique_ptr<CrashPoints> crash_points_;  // Null but in tests.
+  OperationRegistry operations_;  // Outlives the loops, which hold its tickets.
   std::unique_ptr<StoreLock> lock_;
   std::unique_ptr<PlanStore> store_;
   std::unique_ptr<Metrics> metrics_;
@@ -201,8 +228,12 @@ class RunningDaemon final : public Daemon {
   std::unique_ptr<grpc::Service> placement_;
   std::unique_ptr<grpc::Service> load_;
   std::unique_ptr<grpc::Service> query_;
+  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<grpc::Service> admin_;
+  std::unique_ptr<grpc::Service> local_query_;
   int grpc_port_ = 0;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<AdminServer> admin_server_;
   std::unique_ptr<HttpServer> http_;
 };
 

@@ -15,6 +15,9 @@ namespace {
 // Chosen: 128 ranks at 10 reports a second fill it in 3 s of a stuck loop.
 constexpr std::size_t kQueueCapacity = 4096;
 
+// Chosen: operators are few, and each call is answered within a turn.
+constexpr std::size_t kRequestCapacity = 16;
+
 // Chosen: how late a time-driven solve may start.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
 
@@ -79,6 +82,7 @@ ControlLoop::ControlLoop(const GroupConfig& config, PlanPublisher& publisher,
       planner_(PlannerOf(config)),
       initial_plan_(InitialPlan(config.shape, config.topology)),
       queue_(kQueueCapacity),
+      requests_(kRequestCapacity),
       window_(config.shape, config.topology, config.load),
       policy_(config.policy, clock.Uptime()),
       solve_time_(clock.Uptime()),
@@ -100,6 +104,7 @@ void ControlLoop::Start() {
 
 void ControlLoop::Stop() {
   queue_.Close();
+  requests_.Close();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -107,6 +112,12 @@ bool ControlLoop::Submit(LoadReport report) {
   if (queue_.TryPush(std::move(report))) return true;
   observer_.OnReport(config_.name, "queue_full", 0);
   return false;
+}
+
+void ControlLoop::Steer(SteeringCall call, std::shared_ptr<const PlanRecord> content) {
+  const std::shared_ptr<SteeringTicket> ticket = call.ticket;
+  if (requests_.TryPush({std::move(call), std::move(content)})) return;
+  ticket->OnEnd(absl::UnavailableError("the group's control queue is full or closed"), {});
 }
 
 LoadView ControlLoop::View() const {
@@ -132,15 +143,19 @@ void ControlLoop::Turn(absl::Duration deadline) {
   }
   for (const LoadReport& report : reports) Ingest(report, now);
 
-  const PolicyInput input = {.all_ranks_connected = facts.all_connected,
-                             .rollout_idle = facts.idle,
-                             .paused = false,
-                             .coverage = window_.Coverage(now),
-                             .batches = window_.estimate().batches,
-                             .min_last_step = window_.MinLastStep()};
-  const SolveHold hold = policy_.ShouldSolve(input, now);
+  for (const SteeringRequest& request : requests_.PopAll(clock_, now)) Serve(request, facts, now);
+  const SolveHold hold = policy_.ShouldSolve(InputOf(facts, now), now);
   if (hold == SolveHold::kNone) Solve(facts, now);
   UpdateView(hold, facts, now);
+}
+
+PolicyInput ControlLoop::InputOf(const RolloutFacts& facts, absl::Duration now) const {
+  return {.all_ranks_connected = facts.all_connected,
+          .rollout_idle = facts.idle,
+          .paused = facts.paused,
+          .coverage = window_.Coverage(now),
+          .batches = window_.estimate().batches,
+          .min_last_step = window_.MinLastStep()};
 }
 
 void ControlLoop::Ingest(const LoadReport& report, absl::Duration now) {
@@ -162,11 +177,7 @@ void ControlLoop::Solve(const RolloutFacts& facts, absl::Duration now) {
   ++solves_;
   solve_step_ = window_.MinLastStep();
   solve_time_ = now;
-  const PlanRequest request = {.shape = config_.shape,
-                               .topology = config_.topology,
-                               .load = window_.estimate().mean,
-                               .current = facts.decided_plan.get(),
-                               .options = config_.planner_options};
+  const PlanRequest request = RequestOf(facts);
   absl::StatusOr<PlanResult> result = planner_->Plan(request);
   if (!result.ok()) {
     observer_.OnSolveFailed(config_.name, result.status());
@@ -185,10 +196,24 @@ void ControlLoop::Solve(const RolloutFacts& facts, absl::Duration now) {
     publisher_.Record(std::move(record), kDecisionDeclined);
     return;
   }
+  Adopt(*std::move(result), record, std::nullopt, now);
+}
+
+PlanRequest ControlLoop::RequestOf(const RolloutFacts& facts) const {
+  return {.shape = config_.shape,
+          .topology = config_.topology,
+          .load = window_.estimate().mean,
+          .current = facts.decided_plan.get(),
+          .options = config_.planner_options};
+}
+
+void ControlLoop::Adopt(PlanResult result, const SolveRecord& record,
+                        std::optional<SteeredPlan> steered, absl::Duration now) {
   policy_.OnAdopted(now);
-  layer_predicted_ = Ratios(PlanBalance(config_.topology, window_.estimate().mean, result->plan));
+  layer_predicted_ = Ratios(PlanBalance(config_.topology, window_.estimate().mean, result.plan));
   predicted_for_ = record.digest;
-  publisher_.Offer({std::make_shared<const PlacementPlan>(std::move(result->plan)), record});
+  publisher_.Offer(
+      {std::make_shared<const PlacementPlan>(std::move(result.plan)), record, std::move(steered)});
 }
 
 SolveRecord ControlLoop::BeginRecord(const RolloutFacts& facts, const PlanRequest& request) const {

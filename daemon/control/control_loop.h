@@ -19,6 +19,7 @@
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
+#include "daemon/control/steering.h"
 
 namespace ballast {
 
@@ -64,20 +65,39 @@ class ControlLoop {
   // (counters are cumulative: the next one makes up for it).
   bool Submit(LoadReport report);
 
+  // Queues a call that makes a plan; the ticket tells how it went, Unavailable if the queue
+  // is full or the loop has ended. `content` is the earlier plan that a kRollback brings
+  // back; null for kForce, which solves. Thread-safe, never blocks.
+  void Steer(SteeringCall call, std::shared_ptr<const PlanRecord> content = nullptr);
+
   LoadView View() const;  // Thread-safe.
 
   // One turn without a thread, for tests: takes what is queued and acts on it.
   void RunOnceForTest() { Turn(clock_.Uptime()); }
 
  private:
+  struct SteeringRequest {
+    SteeringCall call;
+    std::shared_ptr<const PlanRecord> content;
+  };
+
   void Run();
   void Turn(absl::Duration deadline);
   void Ingest(const LoadReport& report, absl::Duration now);
   void Solve(const RolloutFacts& facts, absl::Duration now);
+  PlanRequest RequestOf(const RolloutFacts& facts) const;
   // What is known before the result is.
   SolveRecord BeginRecord(const RolloutFacts& facts, const PlanRequest& request) const;
   void Judge(const RolloutFacts& facts, const PlanResult& result, absl::Duration now,
              SolveRecord* record) const;
+  PolicyInput InputOf(const RolloutFacts& facts, absl::Duration now) const;
+  void Serve(const SteeringRequest& request, const RolloutFacts& facts, absl::Duration now);
+  absl::Status CheckRequest(const SteeringRequest& request, const RolloutFacts& facts,
+                            absl::Duration now) const;
+  absl::StatusOr<PlanResult> Answer(const SteeringRequest& request, const RolloutFacts& facts,
+                                    absl::Duration now, SolveRecord* record);
+  void Adopt(PlanResult result, const SolveRecord& record, std::optional<SteeredPlan> steered,
+             absl::Duration now);
   void UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now);
 
   const GroupConfig& config_;
@@ -87,6 +107,7 @@ class ControlLoop {
   const std::unique_ptr<Planner> planner_;
   const PlacementPlan initial_plan_;
   BoundedQueue<LoadReport> queue_;
+  BoundedQueue<SteeringRequest> requests_;  // Looked at once a turn.
   LoadWindow window_;
   RebalancePolicy policy_;
   PlanId known_plan_;  // The decided plan that the window was told last.

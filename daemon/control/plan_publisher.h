@@ -2,18 +2,28 @@
 #define BALLAST_DAEMON_CONTROL_PLAN_PUBLISHER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/ids.h"
 #include "core/model/placement_plan.h"
 #include "daemon/control/group_observer.h"
+#include "daemon/control/steering.h"
 
 namespace ballast {
 
-// A plan that the policy adopted and that now wants to reach the workers.
+// What an operator's call adds to the plan that it made.
+struct SteeredPlan {
+  std::string reason;  // For the plan's record.
+  std::string detail;  // What it changes, in words, for the operator.
+  std::shared_ptr<SteeringTicket> ticket;
+};
+
+// A plan that the policy or an operator adopted and that now wants to reach the workers.
 struct PlanCandidate {
   std::shared_ptr<const PlacementPlan> plan;
   SolveRecord record;
+  std::optional<SteeredPlan> steered;  // Absent: the policy's.
 };
 
 // What the control loop needs to know of the rollout, at one moment.
@@ -21,7 +31,8 @@ struct RolloutFacts {
   PlanId decided;
   std::shared_ptr<const PlacementPlan> decided_plan;
   bool all_connected = false;
-  bool idle = false;  // No plan on its way, and every rank runs `decided`.
+  bool idle = false;    // No plan on its way, and every rank runs `decided`.
+  bool paused = false;  // By an operator: the policy's plans are refused.
 };
 
 // The control loop's only way to the workers. Thread-safe; returns at once.
@@ -31,7 +42,8 @@ class PlanPublisher {
 
   virtual RolloutFacts Facts() const = 0;
 
-  // Dropped, with an event, if the live plan is no longer record.base or a plan is on its way.
+  // Dropped, with an event, if the live plan is no longer record.base, a plan is on its way, or
+  // the group is paused and the plan is the policy's.
   virtual void Offer(PlanCandidate candidate) = 0;
 
   // Has a solve recorded whose plan is not offered; `outcome` as in DecisionRecord.

@@ -28,13 +28,13 @@ void EndDecision(const GroupConfig& config, PlanStore& store, std::uint64_t term
   store.UpdateDecisionOutcome(config.name, plan, outcome, term).IgnoreError();
 }
 
-bool MadeFor(const GroupConfig& config, const PlanRecord& record) {
+}  // namespace
+
+bool IsMadeFor(const GroupConfig& config, const PlanRecord& record) {
   return record.shape.num_layers == config.shape.num_layers &&
          record.shape.num_experts == config.shape.num_experts &&
          CheckPlan(config.shape, config.topology, record.plan).ok();
 }
-
-}  // namespace
 
 absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& store,
                                           std::uint64_t term, std::string* ignored) {
@@ -48,12 +48,13 @@ absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& 
   start.decided = PlanIdOf(config.shape, initial);
   start.plan = std::make_shared<const PlacementPlan>(initial);
   start.store_base = start.decided;
+  BALLAST_ASSIGN_OR_RETURN(start.pause, store.Pause(config.name));
   absl::StatusOr<PlanRecord> latest = store.LatestDecided(config.name);
   if (absl::IsNotFound(latest.status())) return start;
   BALLAST_RETURN_IF_ERROR(latest.status());
   start.store_base = latest->id;
   EndDecision(config, store, term, latest->id.version, "decided, then the daemon restarted");
-  if (!MadeFor(config, *latest)) {
+  if (!IsMadeFor(config, *latest)) {
     *ignored =
         absl::StrCat("stored plan ", PlanIdText(latest->id), " is for ", latest->shape.num_layers,
                      " layers x ", latest->shape.num_experts, " experts on topology ",
@@ -79,6 +80,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       recorder_({parts.config, parts.store, parts.observer, parts.clock}, term),
       store_base_(start.store_base),
       decided_plan_(start.plan),
+      pause_(start.pause),
       started_(parts.clock.Uptime()),
       mark_(started_),
       links_(parts.config.topology.num_ranks()),
@@ -120,7 +122,13 @@ RolloutFacts RolloutLoop::Facts() const {
   return facts_;
 }
 
-void RolloutLoop::Offer(PlanCandidate candidate) { queue_.TryPush(std::move(candidate)); }
+void RolloutLoop::Offer(PlanCandidate candidate) {
+  const std::optional<SteeredPlan> steered = candidate.steered;
+  const PlanId base = candidate.record.base;
+  if (queue_.TryPush(std::move(candidate)) || !steered.has_value()) return;
+  steered->ticket->OnEnd(absl::UnavailableError("the group's publish queue is full or closed"),
+                         {base, base, ""});
+}
 
 void RolloutLoop::Record(SolveRecord solve, std::string outcome) {
   queue_.TryPush(SolveNote{std::move(solve), std::move(outcome)});
@@ -141,8 +149,10 @@ void RolloutLoop::Turn(absl::Duration deadline) {
       Handle(*worker);
     } else if (auto* note = std::get_if<SolveNote>(&event)) {
       recorder_.Add(note->solve, std::move(note->outcome));
+    } else if (auto* candidate = std::get_if<PlanCandidate>(&event)) {
+      HandleOffer(std::move(*candidate));
     } else {
-      HandleOffer(std::get<PlanCandidate>(std::move(event)));
+      HandleSteering(std::get<SteeringEvent>(event));
     }
     Execute();
   }
@@ -223,15 +233,24 @@ void RolloutLoop::HandleStatus(const SessionEvent& event) {
   }
 }
 
-void RolloutLoop::HandleOffer(PlanCandidate candidate) {
-  if (candidate.record.base != coordinator_.decided()) {
-    RefuseOffer(candidate.record, "another plan was decided meanwhile");
-    return;
+absl::Status RolloutLoop::Accept(const PlanCandidate& candidate) {
+  if (pause_.paused && !candidate.steered.has_value()) {
+    return absl::FailedPreconditionError("the group is paused");
   }
-  const absl::Status status =
-      coordinator_.Propose(candidate.record.digest, clock_.Uptime(), &actions_);
+  if (candidate.record.base != coordinator_.decided()) {
+    return absl::AbortedError("another plan was decided meanwhile");
+  }
+  return coordinator_.Propose(candidate.record.digest, clock_.Uptime(), &actions_);
+}
+
+void RolloutLoop::HandleOffer(PlanCandidate candidate) {
+  const absl::Status status = Accept(candidate);
   if (!status.ok()) {
     RefuseOffer(candidate.record, std::string(status.message()));
+    if (candidate.steered.has_value()) {
+      const PlanId& decided = coordinator_.decided();
+      candidate.steered->ticket->OnEnd(status, {decided, decided, ""});
+    }
     return;
   }
   recorder_.Add(candidate.record, kDecisionOffered);
@@ -283,8 +302,10 @@ void RolloutLoop::PersistProposal() {
   record.base = store_base_;
   record.plan = *candidate_->plan;
   record.planner = candidate_->record.planner;
-  record.reason = absl::StrCat("gain ", candidate_->record.decision.gain * 100, " % at step ",
-                               candidate_->record.step);
+  record.reason = candidate_->steered.has_value()
+                      ? candidate_->steered->reason
+                      : absl::StrCat("gain ", candidate_->record.decision.gain * 100, " % at step ",
+                                     candidate_->record.step);
   record.imbalance_before = candidate_->record.imbalance_now;
   record.imbalance_after = candidate_->record.imbalance_new;
   record.moved_slots = candidate_->record.moved_slots;
@@ -309,6 +330,11 @@ void RolloutLoop::PersistProposal() {
   recorder_.Proposed({*version, candidate_->record.digest});
   observer_.OnPlan(config_.name, "proposed", {*version, candidate_->record.digest}, now - mark_);
   mark_ = now;
+  if (candidate_->steered.has_value()) {
+    candidate_->steered->ticket->OnPlan({coordinator_.decided(),
+                                         {*version, candidate_->record.digest},
+                                         candidate_->steered->detail});
+  }
   coordinator_.OnProposalStored(*version, now, &actions_);
 }
 
@@ -353,11 +379,10 @@ void RolloutLoop::PersistAbort(const CoordinatorAction& action) {
 
 // A store call that failed may have left a proposal behind, which would block the next one.
 absl::Status RolloutLoop::AbortLeftovers() {
-  BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing,
-                           store_.Preparing(config_.name));
+  BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing, store_.Preparing(config_.name));
   for (const PlanRecord& record : preparing) {
-    BALLAST_RETURN_IF_ERROR(store_.Abort(config_.name, record.id.version, term_,
-                                         "left behind by a failed store call"));
+    BALLAST_RETURN_IF_ERROR(
+        store_.Abort(config_.name, record.id.version, term_, "left behind by a failed store call"));
   }
   store_uncertain_ = false;
   return absl::OkStatus();
@@ -416,6 +441,7 @@ void RolloutLoop::ReachSent(const CoordinatorAction& action) {
 void RolloutLoop::Finish(const CoordinatorAction& action) {
   observer_.OnPlanFinished(config_.name, action.plan, action.reason);
   recorder_.Finished(action.plan, action.reason);
+  EndSteering(action);
   if (candidate_.has_value() && candidate_->record.digest == action.plan.digest) {
     candidate_.reset();
     candidate_version_.reset();
@@ -434,6 +460,10 @@ void RolloutLoop::NoticeActivation() {
   observer_.OnActive(config_.name, coordinator_.decided(), *activating_, now - mark_);
   mark_ = now;
   activating_.reset();
+  if (candidate_.has_value() && candidate_->steered.has_value()) {
+    candidate_->steered->ticket->OnEnd(
+        absl::OkStatus(), {candidate_->record.base, coordinator_.decided(), "active on all ranks"});
+  }
 }
 
 void RolloutLoop::NoticeSessions() {
@@ -461,6 +491,7 @@ void RolloutLoop::UpdateView() {
   view.plans_adopted = plans_adopted_;
   view.moved_slots = moved_slots_;
   int silent = 0;
+  view.pause = pause_;
   for (int rank = 0; rank < static_cast<int>(workers_.size()); ++rank) {
     workers_[rank].state = coordinator_.rank_state(RankId(rank));
     workers_[rank].detail = coordinator_.rank_detail(RankId(rank));
@@ -479,6 +510,7 @@ void RolloutLoop::UpdateView() {
   // A plan that a silent rank must load would only wait for its timeout.
   facts.all_connected = coordinator_.all_connected() && silent == 0;
   facts.idle = coordinator_.phase() == PlanPhase::kIdle && coordinator_.active_everywhere();
+  facts.paused = pause_.paused;
   absl::MutexLock lock(&mutex_);
   view_ = std::move(view);
   facts_ = std::move(facts);

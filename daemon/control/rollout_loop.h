@@ -24,6 +24,7 @@
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
 #include "daemon/control/session_watch.h"
+#include "daemon/control/steering.h"
 #include "daemon/control/worker_link.h"
 
 namespace ballast {
@@ -74,6 +75,7 @@ struct RolloutView {
   std::string waiting_for;
   std::uint64_t plans_adopted = 0;  // Active everywhere, since this start.
   std::uint64_t moved_slots = 0;    // Of those plans.
+  GroupPause pause;                 // By an operator.
   std::vector<WorkerView> workers;  // [num_ranks]
 };
 
@@ -82,7 +84,11 @@ struct RolloutStart {
   PlanId decided;                             // What workers must run.
   std::shared_ptr<const PlacementPlan> plan;  // Of `decided`.
   PlanId store_base;                          // Newest decided row of the store, or `decided`.
+  GroupPause pause;                           // As an operator left it.
 };
+
+// Whether a stored plan fits the shape and the topology that the configuration says.
+bool IsMadeFor(const GroupConfig& config, const PlanRecord& record);
 
 // Reads the group's last decision back: aborts proposals that a crash left undecided,
 // and returns the newest decided plan, or the initial plan if there is none. A stored
@@ -116,6 +122,12 @@ class RolloutLoop final : public PlanPublisher {
   // the session starts over.
   bool Submit(SessionEvent event);
 
+  // Queues what an operator asks for; the ticket tells how it went, Unavailable if the
+  // queue is full or the loop has ended. Thread-safe, never blocks. kForce is none of this
+  // loop's: see ControlLoop. For kRollback the content found goes to `receiver`, which must
+  // be set and judge it.
+  void Steer(SteeringCall call, PlanReceiver receiver = nullptr);
+
   RolloutFacts Facts() const override;                           // Thread-safe.
   void Offer(PlanCandidate candidate) override;                  // Thread-safe.
   void Record(SolveRecord solve, std::string outcome) override;  // Thread-safe.
@@ -130,7 +142,15 @@ class RolloutLoop final : public PlanPublisher {
     SolveRecord solve;
     std::string outcome;
   };
-  using Event = std::variant<SessionEvent, PlanCandidate, SolveNote>;
+  struct SteeringEvent {
+    SteeringCall call;
+    PlanReceiver receiver;
+  };
+  struct PendingAbort {
+    std::shared_ptr<SteeringTicket> ticket;
+    SteeringResult result;
+  };
+  using Event = std::variant<SessionEvent, PlanCandidate, SolveNote, SteeringEvent>;
 
   void Run();
   void Turn(absl::Duration deadline);
@@ -139,6 +159,13 @@ class RolloutLoop final : public PlanPublisher {
   void HandleStatus(const SessionEvent& event);
   void HandleOffer(PlanCandidate candidate);
   void RefuseOffer(const SolveRecord& solve, const std::string& reason);
+  absl::Status Accept(const PlanCandidate& candidate);
+  void HandleSteering(const SteeringEvent& event);
+  void SetPause(const SteeringCall& call, SteeringResult result);
+  void AbortPlan(const SteeringCall& call, SteeringResult result);
+  absl::StatusOr<PlanRecord> ContentOf(const SteeringCall& call) const;
+  absl::StatusOr<PlanVersion> VersionBefore() const;
+  void EndSteering(const CoordinatorAction& action);
   void Execute();
   void Execute(const CoordinatorAction& action);
   void PersistProposal();
@@ -167,7 +194,9 @@ class RolloutLoop final : public PlanPublisher {
   std::shared_ptr<const PlacementPlan> decided_plan_;
   std::optional<PlanCandidate> candidate_;  // Until decided or finished.
   std::optional<PlanVersion> candidate_version_;
-  bool store_uncertain_ = false;           // A call failed; an undecided row may be left.
+  bool store_uncertain_ = false;  // A call failed; an undecided row may be left.
+  GroupPause pause_;
+  std::vector<PendingAbort> aborts_;       // Asked for, not yet stored.
   std::optional<SolveRecord> activating_;  // Decided, not yet active everywhere.
   const absl::Duration started_;
   absl::Duration mark_;  // Of the last plan event, for durations.

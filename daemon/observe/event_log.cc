@@ -3,7 +3,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 
 namespace ballast {
@@ -18,6 +22,8 @@ bool IsPlain(absl::string_view text) {
   if (text.empty()) return false;
   return text.find_first_of(" \t\r\n\"=\\") == absl::string_view::npos;
 }
+
+constexpr absl::string_view kLevels[] = {"trace", "debug", "info", "warn", "error"};
 
 spdlog::level::level_enum LevelOf(Severity severity) {
   switch (severity) {
@@ -62,6 +68,20 @@ EventLog::EventLog(absl::string_view level, bool json)
 }
 
 EventLog::~EventLog() = default;
+
+absl::Status EventLog::SetLevel(absl::string_view level) {
+  for (std::size_t i = 0; i < std::size(kLevels); ++i) {
+    if (kLevels[i] != level) continue;
+    logger_->set_level(static_cast<spdlog::level::level_enum>(i));
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("log level '", level, "' is none of ", absl::StrJoin(kLevels, ", ")));
+}
+
+std::string EventLog::level() const {
+  return std::string(kLevels[std::min<std::size_t>(logger_->level(), std::size(kLevels) - 1)]);
+}
 
 void EventLog::Write(Severity severity, absl::string_view event,
                      std::initializer_list<Field> fields) {

@@ -31,6 +31,10 @@ class EventLog {
   EventLog(absl::string_view level, bool json);
   ~EventLog();
 
+  // From now on. InvalidArgument, with the names there are, for another one.
+  absl::Status SetLevel(absl::string_view level);
+  std::string level() const;
+
   void Write(Severity severity, absl::string_view event, std::initializer_list<Field> fields = {});
 
  private:

@@ -176,6 +176,20 @@ TEST(ExplainTextTest, HasAReasonForEveryDecision) {
   ExpectGolden("explain_reasons", text);
 }
 
+TEST(ExplainTextTest, SaysThatAnOperatorAskedForThePlan) {
+  for (const char* reason : {"forced", "rollback"}) {
+    v1::Explanation explanation = BaseExplanation();
+    v1::Decision* decision = explanation.mutable_decisions(0);
+    decision->set_reason(reason);
+    SetPlanId(decision->mutable_plan(), 7, 43);
+    decision->set_outcome("done");
+    const std::string text = TextOf(explanation);
+    EXPECT_THAT(text, HasSubstr("new plan 7.43"));
+    EXPECT_THAT(text, HasSubstr("Why: an operator"));
+    EXPECT_THAT(text, Not(HasSubstr("Why not")));
+  }
+}
+
 TEST(ExplainTextTest, HasASentenceForEveryHold) {
   std::string text;
   for (const char* hold : {"none", "paused", "ranks_missing", "coverage_low", "window_young",

@@ -61,6 +61,23 @@ TEST(ConfigTest, GroupsTakeTheSharedSectionUnlessTheySayOtherwise) {
   EXPECT_EQ(config->groups[1].policy.solve_every_steps, 200);
 }
 
+TEST(ConfigTest, TheAdminFilesLieBesideTheStoreUnlessToldOtherwise) {
+  const std::string sqlite =
+      Replaced(kGood, "store: {kind: memory}", "store: {path: /data/ballast.db}");
+  EXPECT_EQ(ParseConfig(sqlite)->admin_socket, "/data/admin.sock");
+  EXPECT_EQ(ParseConfig(sqlite)->admin_audit_path, "/data/audit.log");
+  EXPECT_EQ(ParseConfig(sqlite + "admin: {socket: \"\", audit_path: /log/a}\n")->admin_socket, "");
+  EXPECT_EQ(ParseConfig(sqlite + "admin: {audit_path: /log/a}\n")->admin_audit_path, "/log/a");
+  EXPECT_EQ(ParseConfig(kGood)->admin_socket, "");
+  EXPECT_EQ(ParseConfig(kGood)->admin_audit_path, "");
+}
+
+TEST(ConfigTest, RefusesASocketPathThatTheKernelWouldCut) {
+  EXPECT_THAT(FaultsOf(kGood + ("admin: {socket: /" + std::string(107, 'a') + "}\n")),
+              HasSubstr("longer than 107 bytes"));
+  EXPECT_TRUE(ParseConfig(kGood + ("admin: {socket: /" + std::string(106, 'a') + "}\n")).ok());
+}
+
 TEST(ConfigTest, NamesTheNearestKeyForAnUnknownOne) {
   const std::string faults = FaultsOf(Replaced(kGood, "min_gain: 0.05", "min_gian: 0.05"));
   EXPECT_THAT(faults, HasSubstr("line 4: planning.min_gian is no key; nearest is min_gain"));
