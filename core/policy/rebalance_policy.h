@@ -89,6 +89,8 @@ class RebalancePolicy {
                        absl::Span<const LayerBalance> new_balance, std::int64_t busiest_rank_bytes,
                        int moved_slots, absl::Duration now) const;
 
+  // A plan was offered, decided, or found decided by an earlier process: min_interval
+  // counts from the latest of these.
   void OnAdopted(absl::Duration now);
 
  private:

@@ -140,6 +140,9 @@ void ControlLoop::Turn(absl::Duration deadline) {
   if (facts.decided != known_plan_) {
     window_.AddPlan(facts.decided, *facts.decided_plan);
     known_plan_ = facts.decided;
+    // Also for a plan found in the store: its age is not known on this clock, so a restart is
+    // taken as the youngest it can be. Otherwise each restart would excuse one early move.
+    if (facts.decided.version.sequence > 0) policy_.OnAdopted(now);
   }
   for (const LoadReport& report : reports) Ingest(report, now);
 

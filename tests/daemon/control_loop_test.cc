@@ -119,6 +119,33 @@ TEST_F(ControlLoopTest, DeclinesAPlanThatGainsNothing) {
   EXPECT_EQ(publisher_.recorded[0].second, kDecisionDeclined);
 }
 
+class RestartedControlLoopTest : public ControlLoopTest {
+ protected:
+  RestartedControlLoopTest() : ControlLoopTest(WithInterval()) {}
+
+  static GroupConfig WithInterval() {
+    GroupConfig config = SmallGroup();
+    config.policy.min_interval = absl::Seconds(30);
+    return config;
+  }
+};
+
+TEST_F(RestartedControlLoopTest, APlanFoundInTheStoreIsAsYoungAsTheDaemon) {
+  publisher_.facts.decided.version = {3, 9};
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  EXPECT_TRUE(publisher_.offered.empty());
+  ASSERT_EQ(observer_.solves.size(), 1);
+  EXPECT_EQ(observer_.solves[0].decision.reason, "min_interval");
+  clock_.Advance(absl::Seconds(31));
+  Report(20, {{200, 200}, {2, 2}, {200, 200}, {2, 2}});
+  EXPECT_EQ(publisher_.offered.size(), 1);
+}
+
+TEST_F(RestartedControlLoopTest, TheInitialPlanHoldsNothingBack) {
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  EXPECT_EQ(publisher_.offered.size(), 1);
+}
+
 TEST_F(ControlLoopTest, WaitsWhileRanksAreMissing) {
   publisher_.facts.all_connected = false;
   Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
