@@ -79,6 +79,10 @@ class LoadWindow {
   // [num_ranks]. All zero before a batch with slot reports.
   std::vector<double> MeasuredRankPicks() const;
 
+  // The same for each layer: [num_layers * num_ranks], layer-major; empty before such a
+  // batch. Valid until the next call that is not const.
+  absl::Span<const double> MeasuredPicks() const { return measured_; }
+
   // Sum of all accepted deltas, in picks; stays at 2^64 - 1 once there.
   std::uint64_t total_picks() const { return total_picks_; }
 

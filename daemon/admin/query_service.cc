@@ -8,7 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "ballast/v1/query.grpc.pb.h"
 #include "core/base/fingerprint.h"
+#include "daemon/admin/coverage_service.h"
 #include "daemon/admin/explain_service.h"
+#include "daemon/admin/health_service.h"
+#include "daemon/admin/load_query_service.h"
 #include "daemon/observe/event_observer.h"
 #include "daemon/observe/version.h"
 #include "proto/wire/placement_wire.h"
@@ -144,6 +147,51 @@ class QueryService final : public v1::Query::CallbackService {
       status = ExplainGroup(*group, parts_.store, parts_.clock, limit, answer);
     }
     reactor->Finish(ToGrpc(status));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* GetLoad(grpc::CallbackServerContext* context,
+                                    const v1::GetLoadRequest* request,
+                                    v1::GroupLoad* answer) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const GroupHandle* group = nullptr;
+    absl::Status status = Choose(request->ep_group(), &group);
+    if (status.ok()) status = AnswerLoad(*group, *request, parts_.clock, answer);
+    reactor->Finish(ToGrpc(status));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* GetCoverage(grpc::CallbackServerContext* context,
+                                        const v1::GetCoverageRequest* request,
+                                        v1::Coverage* answer) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const GroupHandle* group = nullptr;
+    absl::Status status = Choose(request->ep_group(), &group);
+    if (status.ok()) status = AnswerCoverage(*group, parts_.store, *request, answer);
+    reactor->Finish(ToGrpc(status));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* GetHealth(grpc::CallbackServerContext* context,
+                                      const v1::GetHealthRequest* /*request*/,
+                                      v1::DaemonHealth* health) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    health->set_version(Version());
+    health->set_daemon_id(parts_.daemon_id);
+    health->set_term(parts_.term);
+    health->set_uptime_seconds(absl::ToDoubleSeconds(parts_.clock.Uptime() - started_));
+    health->set_now_unix_seconds(UnixSeconds(parts_.clock.WallNow()));
+    if (parts_.readiness) {
+      for (const HealthCheck& check : parts_.readiness()) {
+        v1::NamedCheck* out = health->add_checks();
+        out->set_name(check.name);
+        out->set_ok(check.ok);
+        out->set_detail(check.detail);
+      }
+    }
+    FillStoreSpace(parts_.store_path, health);
+    health->set_store_fault(std::string(parts_.store.WriteFault().message()));
+    reactor->Finish(grpc::Status::OK);
     return reactor;
   }
 

@@ -2,11 +2,14 @@
 #define BALLAST_DAEMON_ADMIN_QUERY_SERVICE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/store/plan_store.h"
+#include "daemon/admin/status_report.h"
 #include "daemon/control/group_directory.h"
 
 namespace grpc {
@@ -21,6 +24,8 @@ struct QueryServiceParts {
   Clock& clock;
   std::uint64_t term = 0;
   std::string daemon_id;
+  std::string store_path = {};                               // Empty: in memory.
+  std::function<std::vector<HealthCheck>()> readiness = {};  // Empty: no checks.
 };
 
 // Answers ballast.v1.Query from the loops' views and the store. Read-only, thread-safe;

@@ -135,7 +135,7 @@ class RunningDaemon final : public Daemon {
     placement_ = MakePlacementService(
         *directory_, log_, {term_, daemon_id_, config_.heartbeat_period, config_.report_period});
     load_ = MakeLoadService(*directory_, log_, config_.report_period);
-    query_ = MakeQueryService({*directory_, *store_, clock_, term_, daemon_id_});
+    query_ = MakeQueryService(QueryParts());
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort(config_.grpc_listen, grpc::InsecureServerCredentials(), &grpc_port_);
@@ -161,6 +161,13 @@ class RunningDaemon final : public Daemon {
     return absl::OkStatus();
   }
 
+  QueryServiceParts QueryParts() {
+    QueryServiceParts parts{*directory_, *store_, clock_, term_, daemon_id_};
+    if (config_.store_kind == StoreKind::kSqlite) parts.store_path = config_.store_path;
+    parts.readiness = [this] { return status_->Readiness(); };
+    return parts;
+  }
+
   void SetServing(bool serving) {
     grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
     if (health == nullptr) return;
@@ -175,7 +182,7 @@ class RunningDaemon final : public Daemon {
     if (config_.admin_socket.empty()) return absl::OkStatus();
     BALLAST_ASSIGN_OR_RETURN(audit_, AuditLog::Open(config_.admin_audit_path, log_));
     admin_ = MakeAdminService({*directory_, operations_, *audit_, log_, clock_});
-    local_query_ = MakeQueryService({*directory_, *store_, clock_, term_, daemon_id_});
+    local_query_ = MakeQueryService(QueryParts());
     BALLAST_ASSIGN_OR_RETURN(admin_server_, AdminServer::Start(config_.admin_socket,
                                                                {admin_.get(), local_query_.get()}));
     return absl::OkStatus();
@@ -216,7 +223,7 @@ class RunningDaemon final : public Daemon {
   const std::string daemon_id_ = absl::StrCat("ballastd-", absl::Hex(RandomSeed()));
   std::uint64_t term_ = 0;
   std::unique_ptr<CrashPoints> crash_points_;  // Null but in tests.
-  OperationRegistry operations_;  // Outlives the loops, which hold its tickets.
+  OperationRegistry operations_;               // Outlives the loops, which hold its tickets.
   std::unique_ptr<StoreLock> lock_;
   std::unique_ptr<PlanStore> store_;
   std::unique_ptr<Metrics> metrics_;

@@ -125,6 +125,11 @@ LoadView ControlLoop::View() const {
   return view_;
 }
 
+std::shared_ptr<const LoadSnapshot> ControlLoop::Snapshot() const {
+  absl::MutexLock lock(&mutex_);
+  return snapshot_;
+}
+
 void ControlLoop::Run() {
   while (!queue_.closed()) {
     Turn(clock_.Uptime() + kTurn);
@@ -145,6 +150,7 @@ void ControlLoop::Turn(absl::Duration deadline) {
     if (facts.decided.version.sequence > 0) policy_.OnAdopted(now);
   }
   for (const LoadReport& report : reports) Ingest(report, now);
+  UpdateSnapshot(now);
 
   for (const SteeringRequest& request : requests_.PopAll(clock_, now)) Serve(request, facts, now);
   const SolveHold hold = policy_.ShouldSolve(InputOf(facts, now), now);
@@ -153,8 +159,11 @@ void ControlLoop::Turn(absl::Duration deadline) {
 }
 
 PolicyInput ControlLoop::InputOf(const RolloutFacts& facts, absl::Duration now) const {
-  return {.all_ranks_connected = facts.all_connected,
-          .rollout_idle = facts.idle,
+  // A group that only observes sends nothing to its workers, so it needs none: its reports
+  // may come from outside.
+  const bool observes = config_.policy.observe_only;
+  return {.all_ranks_connected = facts.all_connected || observes,
+          .rollout_idle = facts.idle || observes,
           .paused = facts.paused,
           .coverage = window_.Coverage(now),
           .batches = window_.estimate().batches,
@@ -256,6 +265,22 @@ void ControlLoop::Judge(const RolloutFacts& facts, const PlanResult& result, abs
       MaxChangesOnOneRank(config_.topology, changes) * config_.shape.expert_bytes;
   record->decision =
       policy_.Decide(live, fresh, record->busiest_rank_bytes, record->moved_slots, now);
+}
+
+void ControlLoop::UpdateSnapshot(absl::Duration now) {
+  const LoadEstimate& estimate = window_.estimate();
+  if (estimate.batches == snapshot_batches_) return;
+  snapshot_batches_ = estimate.batches;
+  auto snapshot = std::make_shared<LoadSnapshot>();
+  snapshot->batches = estimate.batches;
+  snapshot->step = window_.MinLastStep();
+  snapshot->closed = now;
+  snapshot->mean = estimate.mean;
+  if (!estimate.scenarios.empty()) snapshot->last_batch = estimate.scenarios.back();
+  const absl::Span<const double> measured = window_.MeasuredPicks();
+  snapshot->measured.assign(measured.begin(), measured.end());
+  absl::MutexLock lock(&mutex_);
+  snapshot_ = std::move(snapshot);
 }
 
 void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now) {

@@ -18,6 +18,7 @@
 #include "core/solver/planner.h"
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
+#include "daemon/control/load_snapshot.h"
 #include "daemon/control/plan_publisher.h"
 #include "daemon/control/steering.h"
 
@@ -72,6 +73,9 @@ class ControlLoop {
 
   LoadView View() const;  // Thread-safe.
 
+  // The loads of the last closed batch; null before the first. Thread-safe.
+  std::shared_ptr<const LoadSnapshot> Snapshot() const;
+
   // One turn without a thread, for tests: takes what is queued and acts on it.
   void RunOnceForTest() { Turn(clock_.Uptime()); }
 
@@ -98,6 +102,7 @@ class ControlLoop {
                                     absl::Duration now, SolveRecord* record);
   void Adopt(PlanResult result, const SolveRecord& record, std::optional<SteeredPlan> steered,
              absl::Duration now);
+  void UpdateSnapshot(absl::Duration now);
   void UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now);
 
   const GroupConfig& config_;
@@ -110,7 +115,8 @@ class ControlLoop {
   BoundedQueue<SteeringRequest> requests_;  // Looked at once a turn.
   LoadWindow window_;
   RebalancePolicy policy_;
-  PlanId known_plan_;  // The decided plan that the window was told last.
+  std::uint64_t snapshot_batches_ = 0;  // Of snapshot_.
+  PlanId known_plan_;                   // The decided plan that the window was told last.
   std::uint64_t solves_ = 0;
   std::uint64_t solve_step_ = 0;
   absl::Duration solve_time_;
@@ -123,6 +129,7 @@ class ControlLoop {
 
   mutable absl::Mutex mutex_;
   LoadView view_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const LoadSnapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ballast
