@@ -1,15 +1,19 @@
 // ballastd: reads its configuration, runs until SIGTERM or SIGINT.
 
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "core/base/clock.h"
 #include "daemon/app/config.h"
 #include "daemon/app/daemon.h"
@@ -26,12 +30,15 @@ constexpr int kExitUnavailable = 69;
 constexpr int kExitInternal = 70;
 constexpr int kExitLocked = 73;
 constexpr int kExitIo = 74;
+constexpr int kExitPermission = 77;
 constexpr int kExitConfig = 78;
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kAlreadyExists:
       return kExitLocked;
+    case absl::StatusCode::kPermissionDenied:
+      return kExitPermission;
     case absl::StatusCode::kResourceExhausted:
       return kExitUnavailable;
     case absl::StatusCode::kDataLoss:
@@ -82,6 +89,9 @@ int Run(const Config& config) {
   EventLog log(config.log_level, config.log_format == LogFormat::kJson);
   RouteGrpcLog(log);
   log.Write(Severity::kInfo, "daemon.starting", {{"version", Version()}, {"revision", Revision()}});
+  for (const std::string& warning : config.warnings) {
+    log.Write(Severity::kWarn, "config.odd", {{"detail", warning}});
+  }
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(config, log, RealClock());
   if (!daemon.ok()) {
     log.Write(Severity::kError, "daemon.failed",
@@ -104,31 +114,54 @@ int Run(const Config& config) {
   return signal == kStoreFault ? kExitIo : 0;
 }
 
+// Every variable of the process; which of them count is the configuration's affair.
+std::vector<std::pair<std::string, std::string>> Environment() {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    variables.push_back(absl::StrSplit(*entry, absl::MaxSplits('=', 1)));
+  }
+  return variables;
+}
+
+int RefuseConfig(const absl::Status& status) {
+  std::cerr << status.message() << "\n";
+  return absl::IsPermissionDenied(status) ? kExitPermission : kExitConfig;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app{
       "ballastd: keeps the experts of Mixture-of-Experts models balanced over ranks.\n"
       "Configuration: docs/configuration.md. Exit codes: 0 ok, 64 usage, 69 address taken, "
-      "73 store locked, 74 store or IO, 78 configuration."};
-  std::string path;
+      "70 internal, 73 store locked, 74 store or IO, 77 permission, 78 configuration."};
+  ConfigSources sources;
   bool check_only = false;
-  app.add_option("--config", path, "YAML file")->required();
+  bool print = false;
+  bool dry_run = false;
+  app.add_option("--config", sources.file, "YAML file")->required();
+  app.add_option("--set", sources.settings, "KEY=VALUE, stronger than file and environment")
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_flag("--check-config", check_only, "Read the configuration, say what is wrong, end");
+  app.add_flag("--print-config", print, "Print the values in force with their sources, end");
+  app.add_flag("--dry-run", dry_run, "Plan, never push: --set planning.observe_only=true");
   app.set_version_flag("--version", std::string(Version()));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  const absl::StatusOr<Config> config = LoadConfig(path);
-  if (!config.ok()) {
-    std::cerr << config.status().message() << "\n";
-    return kExitConfig;
+  if (dry_run) sources.settings.push_back("planning.observe_only=true");
+  sources.environment = Environment();
+  const absl::StatusOr<Config> config = LoadConfig(sources);
+  if (!config.ok()) return RefuseConfig(config.status());
+  if (!check_only && !print) return Run(*config);
+  for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << "\n";
+  if (print) {
+    std::cout << PrintConfig(*config);
+  } else {
+    std::cout << sources.file << ": ok, " << config->groups.size() << " EP group(s)\n";
   }
-  if (check_only) {
-    std::cout << path << ": ok, " << config->groups.size() << " EP group(s)\n";
-    return 0;
-  }
-  return Run(*config);
+  return 0;
 }
 
 }  // namespace

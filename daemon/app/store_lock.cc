@@ -14,7 +14,10 @@ namespace ballast {
 absl::StatusOr<std::unique_ptr<StoreLock>> StoreLock::Take(const std::string& store_path) {
   const std::string path = store_path + ".lock";
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return absl::UnavailableError(absl::StrCat(path, ": ", std::strerror(errno)));
+  if (fd < 0) {
+    const std::string fault = absl::StrCat(path, ": ", std::strerror(errno));
+    return errno == EACCES ? absl::PermissionDeniedError(fault) : absl::UnavailableError(fault);
+  }
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     char holder[32] = {};
     const ssize_t size = pread(fd, holder, sizeof(holder) - 1, 0);
