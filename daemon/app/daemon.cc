@@ -21,6 +21,7 @@
 #include "daemon/app/store_lock.h"
 #include "daemon/control/group_directory.h"
 #include "daemon/ingest/load_service.h"
+#include "daemon/observe/disk_space.h"
 #include "daemon/observe/event_observer.h"
 #include "daemon/observe/fan_out_observer.h"
 #include "daemon/observe/metrics.h"
@@ -57,6 +58,9 @@ class RunningDaemon final : public Daemon {
     BALLAST_RETURN_IF_ERROR(OpenStore());
     BALLAST_ASSIGN_OR_RETURN(term_, store_->BeginTerm());
     metrics_ = std::make_unique<Metrics>(term_, grpc::Version(), clock_);
+    if (config_.store_kind == StoreKind::kSqlite) {
+      metrics_->SetStoreSpace([path = config_.store_path] { return FreeBytes(path); });
+    }
     observer_ = std::make_unique<FanOutObserver>(
         std::vector<GroupObserver*>{metrics_.get(), &event_observer_});
     for (const GroupConfig& group : config_.groups) {
@@ -65,7 +69,8 @@ class RunningDaemon final : public Daemon {
     std::vector<GroupHandle> handles;
     for (const std::unique_ptr<Group>& group : groups_) {
       handles.push_back({&group->config, group->control.get(), group->rollout.get()});
-      metrics_->AddGroup({group->config.name, group->control.get(), group->rollout.get()});
+      metrics_->AddGroup(
+          {group->config.name, &group->config, group->control.get(), group->rollout.get()});
     }
     directory_ = std::make_unique<GroupDirectory>(std::move(handles));
     status_ = std::make_unique<StatusReport>(*directory_, clock_);

@@ -1,20 +1,31 @@
 #ifndef BALLAST_DAEMON_OBSERVE_METRICS_H_
 #define BALLAST_DAEMON_OBSERVE_METRICS_H_
 
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/clock.h"
 #include "daemon/control/control_loop.h"
+#include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/control/rollout_loop.h"
 
 namespace ballast {
 
+class GroupSeries;
+class MetricFamilies;
+
 // Where the gauges of one group come from at a scrape.
 struct GroupSources {
   std::string name;
+  const GroupConfig* config = nullptr;
   const ControlLoop* control = nullptr;
   const RolloutLoop* rollout = nullptr;
 };
@@ -22,16 +33,29 @@ struct GroupSources {
 // The Prometheus side of the daemon. Counters and histograms follow the events of
 // GroupObserver; gauges are read from the loops when somebody scrapes. Names and
 // labels are listed in docs/operations.md; no series per expert, none per layer and rank.
+// A rank without a session has no series of its own.
 //
 // Thread-safe.
 class Metrics final : public GroupObserver {
  public:
-  // `grpc_version`: of the library linked, for ballast_build_info.
+  // `grpc_version`: of the library linked, for ballast_build_info. The daemon has just become
+  // the leader of `term` and has read its configuration.
   Metrics(std::uint64_t term, const std::string& grpc_version, Clock& clock);
   ~Metrics() override;
 
-  // The loops must outlive every later Scrape(). Call once per group, before serving.
+  // The sources must outlive every Scrape() before RemoveGroup(). Events of a group that is
+  // not added are ignored.
   void AddGroup(const GroupSources& sources);
+  // All series of the group go.
+  void RemoveGroup(const std::string& name);
+
+  // Asked at each scrape; a store in memory has none. Call before serving.
+  void SetStoreSpace(std::function<absl::StatusOr<std::int64_t>()> free_bytes);
+
+  // The configuration was read again, and taken or refused.
+  void OnConfigReload(bool taken);
+  // The daemon connected to its own listener, or failed to.
+  void OnSelfProbe(bool answered);
 
   // Everything in the text format 0.0.4.
   std::string Scrape();
@@ -54,15 +78,16 @@ class Metrics final : public GroupObserver {
   void OnStoreCall(const char* call, const absl::Status& status, absl::Duration took) override;
 
  private:
-  struct Families;
-
-  void Refresh(const GroupSources& sources);
-  void RefreshWorkers(const GroupSources& sources, const RolloutView& rollout,
-                      const LoadView& load);
+  std::shared_ptr<GroupSeries> Find(const std::string& group) const;
+  void RefreshProcess();
 
   Clock& clock_;
-  std::unique_ptr<Families> families_;
-  std::vector<GroupSources> groups_;
+  const std::unique_ptr<MetricFamilies> families_;
+  std::function<absl::StatusOr<std::int64_t>()> store_free_bytes_;
+
+  absl::Mutex scraping_;  // Held for a whole scrape, so that no group goes meanwhile.
+  mutable absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<GroupSeries>> groups_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ballast

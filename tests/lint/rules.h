@@ -53,9 +53,12 @@ Violations CheckLinks(const std::vector<SourceFile>& tree);
 // Each .cc file is named in the CMake files of its folder: else nobody builds it.
 Violations CheckBuilt(const std::vector<SourceFile>& tree);
 
-// Each metric that daemon/observe/metrics.cc names ("ballast_...") is explained in
-// docs/operations.md.
+// The metrics that daemon/observe/metric_families.h names are those that the tables of
+// docs/operations.md begin their rows with, no more and no less.
 Violations CheckMetricsExplained(const std::vector<SourceFile>& tree);
+
+// Each alert of deploy/prometheus/rules.yml leads to its section of docs/runbooks.md.
+Violations CheckAlertsHaveRunbooks(const std::vector<SourceFile>& tree);
 
 }  // namespace ballast::lint
 

@@ -18,6 +18,7 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 auto At(int line, const std::string& what) {
   return AllOf(Field("line", &Violation::line, line),
@@ -268,12 +269,32 @@ TEST(BuiltTest, FindsSourcesThatNobodyBuilds) {
   EXPECT_THAT(CheckBuilt({list, {"core/x/a.cc", ""}}), SizeIs(1));
 }
 
-TEST(MetricsTest, AreExplained) {
-  const SourceFile code{"daemon/observe/metrics.cc", "\nMake(\"ballast_plans_total\", 1);\n"};
-  EXPECT_THAT(CheckMetricsExplained({code, {"docs/operations.md", "| ballast_plans_total |"}}),
+TEST(MetricsTest, AreThoseThatTheTablesExplain) {
+  const SourceFile code{"daemon/observe/metric_families.h",
+                        "\nMake(\"ballast_plans_total\", \"Plans.\");\n"};
+  const auto check = [&code](const std::string& document) {
+    return CheckMetricsExplained({code, {"docs/operations.md", document}});
+  };
+  EXPECT_THAT(check("| ballast_plans_total | group | x |\nballast_other in a sentence\n"),
               IsEmpty());
-  EXPECT_THAT(CheckMetricsExplained({code, {"docs/operations.md", "ballast_plans_total_other"}}),
-              ElementsAre(At(2, "ballast_plans_total is not explained")));
+  EXPECT_THAT(check("| ballast_plans_total_other | | |\n"),
+              UnorderedElementsAre(At(2, "ballast_plans_total is not explained"),
+                                   At(1, "ballast_plans_total_other is not exported")));
+  EXPECT_THAT(check("| process_a, ballast_plans_total | | |\n"),
+              ElementsAre(At(1, "process_a is not exported")));
+}
+
+TEST(AlertsTest, LeadToTheirSection) {
+  const auto check = [](const std::string& rules, const std::string& runbooks) {
+    return CheckAlertsHaveRunbooks(
+        {{"deploy/prometheus/rules.yml", rules}, {"docs/runbooks.md", runbooks}});
+  };
+  const std::string one = "  - alert: BallastOne\n    runbook_url: 'docs/runbooks.md#ballastone'\n";
+  const std::string two = "  - alert: BallastTwo\n    runbook_url: 'docs/runbooks.md#ballastone'\n";
+  EXPECT_THAT(check(one, "## BallastOne\n"), IsEmpty());
+  EXPECT_THAT(check(one, "BallastOne\n"), ElementsAre(At(1, "no section")));
+  EXPECT_THAT(check(two + one, "## BallastOne\n## BallastTwo\n"),
+              ElementsAre(At(1, "BallastTwo has no runbook_url")));
 }
 
 }  // namespace

@@ -145,23 +145,94 @@ Violations CheckBuilt(const std::vector<SourceFile>& tree) {
   return violations;
 }
 
-Violations CheckMetricsExplained(const std::vector<SourceFile>& tree) {
-  const std::string document = "docs/operations.md";
-  const auto text_of = [&tree](const std::string& path) {
-    const auto file = std::find_if(tree.begin(), tree.end(), [&path](const SourceFile& candidate) {
-      return candidate.path == path;
-    });
-    return file == tree.end() ? std::string_view() : std::string_view(file->text);
-  };
-  const std::string path = "daemon/observe/metrics.cc";
-  const std::string_view code = text_of(path);
-  Violations violations;
-  for (std::size_t at = code.find("\"ballast_"); at != std::string_view::npos;
-       at = code.find("\"ballast_", at + 1)) {
-    const std::string name(code.substr(at + 1, code.find('"', at + 1) - at - 1));
-    if (FindToken(text_of(document), name) == std::string_view::npos) {
-      violations.push_back({path, LineAt(code, at), name + " is not explained in " + document});
+namespace {
+
+constexpr std::string_view kOperations = "docs/operations.md";
+constexpr std::string_view kRunbooks = "docs/runbooks.md";
+
+std::string_view TextOf(const std::vector<SourceFile>& tree, std::string_view path) {
+  const auto file = std::find_if(tree.begin(), tree.end(), [path](const SourceFile& candidate) {
+    return candidate.path == path;
+  });
+  return file == tree.end() ? std::string_view() : std::string_view(file->text);
+}
+
+bool IsMetricName(std::string_view name) {
+  return name.starts_with("ballast_") || name.starts_with("process_");
+}
+
+// String literals that are names of metrics, with their places.
+std::map<std::string, std::size_t> MetricsOfCode(std::string_view code) {
+  std::map<std::string, std::size_t> metrics;
+  for (std::size_t at = code.find('"'); at != std::string_view::npos;) {
+    const std::size_t end = code.find('"', at + 1);
+    if (end == std::string_view::npos) break;
+    const std::string name(code.substr(at + 1, end - at - 1));
+    if (IsMetricName(name)) metrics.emplace(name, at);
+    at = code.find('"', end + 1);
+  }
+  return metrics;
+}
+
+// Metrics that a row of a table begins with: "| a, b | labels | meaning |".
+std::map<std::string, int> MetricsOfTables(std::string_view document) {
+  std::map<std::string, int> metrics;
+  int number = 0;
+  for (std::string_view line : LinesOf(document)) {
+    ++number;
+    if (!line.starts_with("| ")) continue;
+    std::string cell(line.substr(2, line.find('|', 2) - 2));
+    std::replace(cell.begin(), cell.end(), ',', ' ');
+    for (std::size_t at = 0; at < cell.size();) {
+      const std::size_t end = std::min(cell.find(' ', at), cell.size());
+      const std::string word = cell.substr(at, end - at);
+      if (IsMetricName(word)) metrics.emplace(word, number);
+      at = end + 1;
     }
+  }
+  return metrics;
+}
+
+}  // namespace
+
+Violations CheckMetricsExplained(const std::vector<SourceFile>& tree) {
+  const std::string path = "daemon/observe/metric_families.h";
+  const std::string_view code = TextOf(tree, path);
+  const std::map<std::string, std::size_t> made = MetricsOfCode(code);
+  const std::map<std::string, int> explained = MetricsOfTables(TextOf(tree, kOperations));
+  Violations violations;
+  for (const auto& [name, at] : made) {
+    if (explained.contains(name)) continue;
+    violations.push_back({path, LineAt(code, at),
+                          name + " is not explained in a table of " + std::string(kOperations)});
+  }
+  for (const auto& [name, line] : explained) {
+    if (made.contains(name)) continue;
+    violations.push_back({std::string(kOperations), line, name + " is not exported"});
+  }
+  return violations;
+}
+
+Violations CheckAlertsHaveRunbooks(const std::vector<SourceFile>& tree) {
+  const std::string path = "deploy/prometheus/rules.yml";
+  const std::string_view rules = TextOf(tree, path);
+  const std::set<std::string> anchors = AnchorsOf(std::string(TextOf(tree, kRunbooks)));
+  constexpr std::string_view kAlert = "- alert: ";
+  Violations violations;
+  for (std::size_t at = rules.find(kAlert); at != std::string_view::npos;) {
+    const std::size_t begin = at + kAlert.size();
+    const std::string name(rules.substr(begin, rules.find_first_of(" \n", begin) - begin));
+    const std::size_t next = rules.find(kAlert, begin);
+    const std::string anchor = AnchorOf(name);
+    const std::string url = "runbook_url: '" + std::string(kRunbooks) + "#" + anchor + "'";
+    if (rules.substr(at, next - at).find(url) == std::string_view::npos) {
+      violations.push_back({path, LineAt(rules, at), name + " has no " + url});
+    }
+    if (!anchors.contains(anchor)) {
+      violations.push_back(
+          {path, LineAt(rules, at), name + " has no section in " + std::string(kRunbooks)});
+    }
+    at = next;
   }
   return violations;
 }

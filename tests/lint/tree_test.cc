@@ -35,7 +35,8 @@ TEST(TreeTest, HoldsTheSourcesOfEveryLayer) {
   for (const SourceFile& file : Tree()) paths.insert(file.path);
   for (const char* path :
        {"core/base/ids.h", "core/model/topology.cc", "tests/lint/tree_test.cc",
-        "deploy/install-dependencies", "CMakeLists.txt", "daemon/observe/metrics.cc"}) {
+        "deploy/install-dependencies", "deploy/prometheus/rules.yml", "docs/runbooks.md",
+        "CMakeLists.txt", "daemon/observe/metric_families.h"}) {
     EXPECT_TRUE(paths.contains(path)) << path << " under " << BALLAST_SOURCE_DIR;
   }
 }
@@ -59,6 +60,8 @@ TEST(TreeTest, LinksDocumentsThatExist) { ExpectNone(CheckLinks(Tree())); }
 TEST(TreeTest, BuildsEachSourceFile) { ExpectNone(CheckBuilt(Tree())); }
 
 TEST(TreeTest, ExplainsEachMetric) { ExpectNone(CheckMetricsExplained(Tree())); }
+
+TEST(TreeTest, TellsFirstStepsForEachAlert) { ExpectNone(CheckAlertsHaveRunbooks(Tree())); }
 
 TEST(TreeTest, HasScriptsThatShellcheckAccepts) {
   if (std::system("shellcheck --version >/dev/null 2>&1") != 0) {
