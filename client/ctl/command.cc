@@ -8,6 +8,7 @@
 #include "client/ctl/solve_command.h"
 #include "client/ctl/status_command.h"
 #include "client/ctl/version_command.h"
+#include "client/ctl/workers_command.h"
 
 namespace ballast::ctl {
 namespace {
@@ -54,6 +55,7 @@ int RunBallastctl(int argc, const char* const* argv, const Environment& environm
   line.app.require_subcommand(1);
   AddSolveCommands(line);
   AddStatusCommand(line);
+  AddWorkersCommands(line);
   AddPlanCommands(line);
   AddExplainCommand(line);
   AddAdminCommands(line);

@@ -19,6 +19,7 @@ struct Environment {
   Streams streams;
   Clock& clock;
   bool interactive = false;  // Whether `in` is a terminal, that is, a person can be asked.
+  bool screen = false;       // Whether the output is a terminal, which can be cleared.
 };
 
 // The parser with all commands. A command's group adds its subcommands and, for

@@ -26,7 +26,7 @@ int Explain(const ExplainOptions& options, const Environment& environment) {
   request.set_limit(options.last);
   v1::Explanation explanation;
   QueryClient client(options.daemon);
-  if (const auto error = client.Explain(request, &explanation)) {
+  if (const auto error = client.Call(&v1::Query::Stub::Explain, request, &explanation)) {
     return Fail(*error, options.form, environment.streams);
   }
   if (options.form == OutputForm::kTable) {

@@ -6,7 +6,10 @@
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  return ballast::ctl::RunBallastctl(
-      argc, argv,
-      {std::cin, {std::cout, std::cerr}, ballast::RealClock(), isatty(STDIN_FILENO) != 0});
+  return ballast::ctl::RunBallastctl(argc, argv,
+                                     {std::cin,
+                                      {std::cout, std::cerr},
+                                      ballast::RealClock(),
+                                      isatty(STDIN_FILENO) != 0,
+                                      isatty(STDOUT_FILENO) != 0});
 }

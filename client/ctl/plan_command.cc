@@ -100,7 +100,7 @@ std::optional<CtlError> FetchPlan(const PlanOptions& options, v1::Plan* plan) {
                      absl::StrCat("--version ", options.version, " is not TERM.SEQUENCE"));
   }
   QueryClient client(options.daemon);
-  return client.GetPlan(request, plan);
+  return client.Call(&v1::Query::Stub::GetPlan, request, plan);
 }
 
 int GetPlan(const PlanOptions& options, const Environment& environment) {

@@ -1,6 +1,5 @@
 #include "client/ctl/query_client.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
 
@@ -8,16 +7,12 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "proto/wire/message_json.h"
 
 namespace ballast::ctl {
 namespace {
 
 constexpr int kDeadlineSeconds = 3;
-
-// A time span, which gRPC takes from now on.
-void SetDeadline(grpc::ClientContext& context) {
-  context.set_deadline(gpr_time_from_seconds(kDeadlineSeconds, GPR_TIMESPAN));
-}
 
 absl::StatusCode CodeOf(const grpc::Status& status) {
   return static_cast<absl::StatusCode>(status.error_code());
@@ -54,34 +49,9 @@ std::optional<CtlError> QueryClient::ErrorOf(const grpc::Status& status) const {
   return error;
 }
 
-std::optional<CtlError> QueryClient::GetStatus(const v1::GetStatusRequest& request,
-                                               v1::DaemonStatus* status) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return ErrorOf(stub_->GetStatus(&context, request, status));
-}
-
-std::optional<CtlError> QueryClient::GetPlan(const v1::GetPlanRequest& request, v1::Plan* plan) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return ErrorOf(stub_->GetPlan(&context, request, plan));
-}
-
-std::optional<CtlError> QueryClient::Explain(const v1::ExplainRequest& request,
-                                             v1::Explanation* explanation) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  return ErrorOf(stub_->Explain(&context, request, explanation));
-}
-
-std::string MessageJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;
-  std::string text;
-  // Fails for unknown Any types only, of which our messages have none.
-  if (!google::protobuf::util::MessageToJsonString(message, &text, options).ok()) return "{}";
-  return text;
+// A time span, which gRPC takes from now on.
+void QueryClient::SetDeadline(grpc::ClientContext& context) {
+  context.set_deadline(gpr_time_from_seconds(kDeadlineSeconds, GPR_TIMESPAN));
 }
 
 void PrintMessage(const google::protobuf::Message& message, OutputForm form, std::ostream& out) {

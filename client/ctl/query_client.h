@@ -1,6 +1,8 @@
 #ifndef BALLAST_CLIENT_CTL_QUERY_CLIENT_H_
 #define BALLAST_CLIENT_CTL_QUERY_CLIENT_H_
 
+#include <grpcpp/client_context.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,23 +25,37 @@ class QueryClient {
  public:
   explicit QueryClient(std::string address);
 
-  std::optional<CtlError> GetStatus(const v1::GetStatusRequest& request, v1::DaemonStatus* status);
-  std::optional<CtlError> GetPlan(const v1::GetPlanRequest& request, v1::Plan* plan);
-  std::optional<CtlError> Explain(const v1::ExplainRequest& request, v1::Explanation* explanation);
+  // One call: Call(&v1::Query::Stub::GetPlan, request, &plan).
+  template <typename Request, typename Answer>
+  std::optional<CtlError> Call(grpc::Status (v1::Query::Stub::*method)(grpc::ClientContext*,
+                                                                       const Request&, Answer*),
+                               const Request& request, Answer* answer) {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    return ErrorOf((stub_.get()->*method)(&context, request, answer));
+  }
 
  private:
+  static void SetDeadline(grpc::ClientContext& context);
   std::optional<CtlError> ErrorOf(const grpc::Status& status) const;
 
   std::string address_;
   std::unique_ptr<v1::Query::Stub> stub_;
 };
 
-// Protobuf's JSON form with the field names of the .proto; fields of plain type are
-// printed even if they are 0 or empty. One line, no line end.
-std::string MessageJson(const google::protobuf::Message& message);
-
 // Prints a message as JSON or YAML. Not for kTable.
 void PrintMessage(const google::protobuf::Message& message, OutputForm form, std::ostream& out);
+
+// Prints a message in any form; `table` prints it for people.
+template <typename Answer>
+void Show(const Answer& answer, OutputForm form, void (*table)(const Answer&, std::ostream&),
+          std::ostream& out) {
+  if (form == OutputForm::kTable) {
+    table(answer, out);
+  } else {
+    PrintMessage(answer, form, out);
+  }
+}
 
 // "7.42 (a91f03c2)": version and the first bytes of the digest; "initial" before any plan.
 std::string ShowPlan(const v1::PlanId& id);

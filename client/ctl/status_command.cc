@@ -2,12 +2,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "client/ctl/query_client.h"
 #include "client/ctl/text_table.h"
+#include "client/ctl/watch.h"
+#include "proto/wire/query_names.h"
 
 namespace ballast::ctl {
 namespace {
@@ -24,149 +25,147 @@ std::string ShowRatio(double ratio) { return ratio > 0 ? Fixed(ratio, 2) : "-"; 
 
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
+bool IsIdle(const v1::GroupStatus& group) { return group.phase() == kIdlePhase; }
+
 std::string ShowPhase(const v1::GroupStatus& group) {
-  if (group.phase() == "idle" || group.phase().empty()) return "idle";
-  return absl::StrCat(group.phase(), " ", BriefSeconds(group.phase_age_seconds()));
+  std::string phase = group.phase();
+  if (!IsIdle(group)) absl::StrAppend(&phase, " ", BriefSeconds(group.phase_age_seconds()));
+  if (group.paused()) absl::StrAppend(&phase, ", paused");
+  if (group.observe_only()) absl::StrAppend(&phase, ", observes");
+  return phase;
+}
+
+// For how long the plan is decided, or how many ranks run it if not all do.
+std::string ShowActive(const v1::DaemonStatus& status, const v1::GroupStatus& group) {
+  if (!group.active_everywhere()) return absl::StrCat(group.ranks_active(), "/", group.ranks());
+  if (group.decided_unix_seconds() <= 0) return "all";
+  return BriefSeconds(status.now_unix_seconds() - group.decided_unix_seconds());
+}
+
+std::string ShowAlarms(const v1::GroupStatus& group) {
+  if (group.alarms().empty()) return "-";
+  const int more = group.alarms_size() - 1;
+  return absl::StrCat(group.alarms(0).detail(), more == 0 ? "" : absl::StrCat(" (+", more, ")"));
 }
 
 void PrintGroups(const v1::DaemonStatus& status, std::ostream& out) {
-  TextTable table({"GROUP", "RANKS", "PLAN", "ACTIVE", "IMBALANCE now/planned/before", "PHASE",
-                   ">STEP", ">SOLVES", ">ADOPTED", ">MOVED", "WAITING FOR"});
+  TextTable table(
+      {"GROUP", "RANKS", "PLAN", "ACTIVE", "IMBALANCE now/planned/before", "PHASE", "ALARMS"});
   for (const v1::GroupStatus& group : status.groups()) {
     table.AddLine({group.ep_group(), absl::StrCat(group.ranks_connected(), "/", group.ranks()),
-                   ShowPlan(group.decided()), group.active_everywhere() ? "all" : "not all",
+                   ShowPlan(group.decided()), ShowActive(status, group),
                    absl::StrCat(ShowRatio(group.imbalance_measured()), " / ",
                                 ShowRatio(group.imbalance_planned()), " / ",
                                 ShowRatio(group.imbalance_initial())),
-                   ShowPhase(group), absl::StrCat(group.step()), absl::StrCat(group.solves()),
-                   absl::StrCat(group.plans_adopted()), absl::StrCat(group.moved_slots_total()),
-                   OrDash(group.waiting_for())});
+                   ShowPhase(group), ShowAlarms(group)});
   }
   table.Print(out);
 }
 
-// Workers that are not synced; of each group the first few, as a whole group that is
-// away would fill the screen.
-void PrintWorkers(const v1::DaemonStatus& status, std::ostream& out) {
-  constexpr int kShownPerGroup = 16;
-  TextTable table({"GROUP", ">RANK", "STATE", "ACTIVE", "LAST REPORT", ">STEP", "DETAIL"});
-  int hidden = 0;
-  for (const v1::GroupStatus& group : status.groups()) {
-    int shown = 0;
-    for (const v1::WorkerStatus& worker : group.workers()) {
-      if (worker.state() == "synced") continue;
-      if (shown++ >= kShownPerGroup) {
-        ++hidden;
-        continue;
-      }
-      const double age = worker.last_report_age_seconds();
-      table.AddLine({group.ep_group(), absl::StrCat(worker.rank()), worker.state(),
-                     ShowPlan(worker.active()), age < 0 ? "never" : BriefSeconds(age),
-                     absl::StrCat(worker.step()), OrDash(worker.detail())});
-    }
+// The command that shows what an alarm is about.
+std::string CommandFor(const v1::GroupStatus& group) {
+  constexpr std::pair<const char*, const char*> kStateOf[] = {
+      {"ranks_missing", "gone"},    {"ranks_silent", "stale"}, {"ranks_nacked", "nacked"},
+      {"ranks_lagging", "lagging"}, {"ranks_stale", "stale"},
+  };
+  const std::string& name = group.alarms().empty() ? "" : group.alarms(0).name();
+  for (const auto& [alarm, state] : kStateOf) {
+    if (name != alarm) continue;
+    return absl::StrCat("ballastctl workers --group ", group.ep_group(), " --state ", state);
   }
-  if (table.empty()) return;
-  out << "\n";
-  table.Print(out);
-  if (hidden > 0) out << "and " << hidden << " more; -o json has them all\n";
+  if (!name.empty() && name != "reports_missing") {
+    return absl::StrCat("ballastctl workers --group ", group.ep_group());
+  }
+  return absl::StrCat("ballastctl explain ", group.ep_group());
 }
 
-// Why nothing is solved now, and what was decided last.
-void PrintReasons(const v1::DaemonStatus& status, std::ostream& out) {
-  std::string text;
-  for (const v1::GroupStatus& group : status.groups()) {
-    if (!group.candidate().digest().empty()) {
-      absl::StrAppend(&text, group.ep_group(), ": ", ShowPlan(group.candidate()),
-                      " is on its way\n");
-    }
-    if (!group.last_decision().empty()) {
-      absl::StrAppend(&text, group.ep_group(), ": ", group.last_decision(), "\n");
-    }
-    if (group.paused()) {
-      absl::StrAppend(&text, group.ep_group(), ": paused by ", group.paused_by(),
-                      group.paused_reason().empty() ? "" : ": ", group.paused_reason(), "\n");
-    }
-    if (group.observe_only()) {
-      absl::StrAppend(&text, group.ep_group(), ": observes only, adopts no plan\n");
-    }
+// "plan 7.13 (a91f03c2) is preparing; it is aborted after 1m0s without progress"
+std::string ShowRollout(const v1::GroupStatus& group) {
+  const bool open = group.has_candidate();
+  std::string text = absl::StrCat("plan ", ShowPlan(open ? group.candidate() : group.decided()),
+                                  " is ", group.phase());
+  if (group.phase() == "preparing") {
+    absl::StrAppend(&text, "; it is aborted after ", BriefSeconds(group.prepare_timeout_seconds()),
+                    " without progress");
+  } else if (!open) {
+    absl::StrAppend(&text, "; it is decided and only goes forward");
   }
-  if (!text.empty()) out << "\n" << text;
-}
-
-std::optional<CtlError> ShowOnce(QueryClient& client, const StatusOptions& options,
-                                 std::ostream& out, bool* healthy) {
-  v1::GetStatusRequest request;
-  request.set_ep_group(options.group);
-  v1::DaemonStatus status;
-  if (auto error = client.GetStatus(request, &status)) return error;
-  *healthy = IsHealthy(status);
-  if (options.form == OutputForm::kTable) {
-    PrintStatusTable(status, out);
-  } else {
-    PrintMessage(status, options.form, out);
-  }
-  out << std::flush;
-  return std::nullopt;
-}
-
-void SleepOneSecond(Clock& clock) {
-  absl::Mutex mutex;
-  absl::MutexLock lock(&mutex);
-  bool never = false;
-  clock.WaitUntil(mutex, absl::Condition(&never), clock.Uptime() + absl::Seconds(1));
-}
-
-int Watch(const StatusOptions& options, const Environment& environment) {
-  QueryClient client(options.daemon);
-  while (environment.streams.out.good()) {
-    bool healthy = false;
-    // A daemon that restarts is what one watches for: say so and ask again.
-    if (auto error = ShowOnce(client, options, environment.streams.out, &healthy)) {
-      Fail(*error, options.form, environment.streams);
-    }
-    SleepOneSecond(environment.clock);
-    if (options.form == OutputForm::kTable) environment.streams.out << "\n";
-  }
-  return kExitOk;
-}
-
-int Status(const StatusOptions& options, const Environment& environment) {
-  if (options.watch) return Watch(options, environment);
-  QueryClient client(options.daemon);
-  bool healthy = false;
-  if (auto error = ShowOnce(client, options, environment.streams.out, &healthy)) {
-    return Fail(*error, options.form, environment.streams);
-  }
-  return healthy ? kExitOk : kExitDiffers;
+  return text;
 }
 
 }  // namespace
 
+std::string NextStep(const v1::GroupStatus& group) {
+  const std::string& name = group.ep_group();
+  const std::string see = absl::StrCat(".  See: ", CommandFor(group));
+  if (!group.alarms().empty()) {
+    return absl::StrCat(name, ": ", group.alarms(0).detail(), "; ",
+                        IsIdle(group) ? "no new plan before that is mended" : ShowRollout(group),
+                        see);
+  }
+  if (!IsIdle(group)) {
+    return absl::StrCat(name, ": ", ShowRollout(group),
+                        group.waiting_for().empty() ? "" : "; waits for ", group.waiting_for(),
+                        ".  See: ballastctl workers --group ", name);
+  }
+  if (group.paused()) {
+    return absl::StrCat(name, ": paused by ", group.paused_by(),
+                        group.paused_reason().empty() ? "" : ": ", group.paused_reason(),
+                        ".  Go on with: ballastctl plan resume --group ", name);
+  }
+  if (group.observe_only()) {
+    return absl::StrCat(name, ": observes only, adopts no plan", see);
+  }
+  if (group.hold() == "coverage_low" || group.hold() == "window_young") {
+    return absl::StrCat(name, ": waits for load, ", group.hold(), see);
+  }
+  return "";
+}
+
 bool IsHealthy(const v1::DaemonStatus& status) {
   for (const v1::GroupStatus& group : status.groups()) {
-    if (group.ranks_connected() < group.ranks() || !group.active_everywhere()) return false;
+    const bool complete = group.ranks_connected() == group.ranks() && group.active_everywhere();
+    if (!group.alarms().empty() || (!complete && !group.observe_only())) return false;
   }
   return true;
 }
 
 void PrintStatusTable(const v1::DaemonStatus& status, std::ostream& out) {
-  out << absl::StrCat("DAEMON  ", OrDash(status.daemon_id()), "  version ",
-                      OrDash(status.version()), "  term ", status.term(), "  up ",
-                      BriefSeconds(status.uptime_seconds()), "\n");
+  out << absl::StrCat("LEADER  ", OrDash(status.daemon_id()), "  term ", status.term(), "  up ",
+                      BriefSeconds(status.uptime_seconds()), "  version ", OrDash(status.version()),
+                      "\n");
   PrintGroups(status, out);
-  PrintWorkers(status, out);
-  PrintReasons(status, out);
+  for (const v1::GroupStatus& group : status.groups()) {
+    const std::string next = NextStep(group);
+    if (!next.empty()) out << "NEXT  " << next << "\n";
+  }
 }
 
 void AddStatusCommand(CommandLine& line) {
-  CLI::App* status = line.app.add_subcommand("status", "Show the daemon and its EP groups");
+  CLI::App* status = line.app.add_subcommand(
+      "status", "Show the daemon and its EP groups; exit 1 if one is not healthy");
   auto options = std::make_shared<StatusOptions>();
   AddDaemonOption(status, &options->daemon);
   status->add_option("--group", options->group, "this EP group only");
   status->add_flag("-w,--watch", options->watch, "show again every second until Ctrl-C");
   AddOutputOption(status, &options->form);
   status->callback([&line, options] {
-    line.run = [options](const Environment& environment) { return Status(*options, environment); };
+    line.run = [options](const Environment& environment) {
+      QueryClient client(options->daemon);
+      int code = kExitOk;
+      const Screen screen = [&](std::ostream& out) -> std::optional<CtlError> {
+        v1::GetStatusRequest request;
+        request.set_ep_group(options->group);
+        v1::DaemonStatus answer;
+        if (auto error = client.Call(&v1::Query::Stub::GetStatus, request, &answer)) return error;
+        code = IsHealthy(answer) ? kExitOk : kExitDiffers;
+        Show(answer, options->form, &PrintStatusTable, out);
+        return std::nullopt;
+      };
+      if (options->watch) return Watch(environment, options->form, screen);
+      const int failed = ShowOnce(environment, options->form, screen);
+      return failed == kExitOk ? code : failed;
+    };
   });
 }
 

@@ -161,6 +161,8 @@ class Coordinator {
   bool all_connected() const;
   RankState rank_state(RankId rank) const;
   std::string rank_detail(RankId rank) const;  // Nack text and the like; may be empty.
+  // Newest plan it is known to have loaded; may be the one it runs.
+  std::optional<PlanId> rank_held(RankId rank) const { return at(rank).held; }
   // In words who is waited for: "rank 17 missing", "rank 3 preparing"; empty if nobody.
   std::string waiting_for() const;
 

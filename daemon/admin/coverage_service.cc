@@ -10,6 +10,7 @@
 #include "ballast/v1/query.pb.h"
 #include "core/base/status_macros.h"
 #include "core/model/coverage.h"
+#include "daemon/admin/status_service.h"
 #include "proto/wire/placement_wire.h"
 
 namespace ballast {
@@ -88,11 +89,12 @@ void FillSummary(const GroupConfig& config, const CoverageSummary& summary, v1::
 
 }  // namespace
 
-absl::Status AnswerCoverage(const GroupHandle& group, const PlanStore& store,
-                            const v1::GetCoverageRequest& request, v1::Coverage* answer) {
-  const GroupConfig& config = *group.config;
+absl::Status AnswerCoverage(const QueryServiceParts& parts, const v1::GetCoverageRequest& request,
+                            v1::Coverage* answer) {
+  BALLAST_ASSIGN_OR_RETURN(const GroupHandle* group, ChooseGroup(parts.groups, request.ep_group()));
+  const GroupConfig& config = *group->config;
   BALLAST_ASSIGN_OR_RETURN(const LostRanks lost, LostOf(config.topology, request));
-  BALLAST_ASSIGN_OR_RETURN(const AskedPlan asked, PlanOf(group, store, request));
+  BALLAST_ASSIGN_OR_RETURN(const AskedPlan asked, PlanOf(*group, parts.store, request));
   const int num_experts = config.shape.num_experts;
   EncodePlanId(asked.id, answer->mutable_plan());
   FillSummary(config, SummarizeCoverage(num_experts, config.topology, *asked.plan), answer);
@@ -104,7 +106,7 @@ absl::Status AnswerCoverage(const GroupHandle& group, const PlanStore& store,
     out->set_layer(static_cast<std::uint32_t>(uncovered[i].layer.value));
     out->set_expert(static_cast<std::uint32_t>(uncovered[i].expert.value));
   }
-  const LostRanks gone = GoneRanks(group);
+  const LostRanks gone = GoneRanks(*group);
   for (std::uint32_t rank = 0; rank < lost.size(); ++rank) {
     if (lost[rank]) answer->add_lost_ranks(rank);
     if (gone[rank]) answer->add_gone_ranks(rank);

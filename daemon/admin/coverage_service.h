@@ -2,8 +2,7 @@
 #define BALLAST_DAEMON_ADMIN_COVERAGE_SERVICE_H_
 
 #include "absl/status/status.h"
-#include "core/store/plan_store.h"
-#include "daemon/control/group_directory.h"
+#include "daemon/admin/query_service.h"
 
 namespace ballast {
 
@@ -16,10 +15,10 @@ class GetCoverageRequest;
 // and nobody reads more.
 inline constexpr int kMaxUncoveredNamed = 1000;
 
-// Answers Query.GetCoverage for the group that the request means. OutOfRange: no such rank
-// or row. NotFound, FailedPrecondition: no such plan, or one of another fleet. Thread-safe.
-absl::Status AnswerCoverage(const GroupHandle& group, const PlanStore& store,
-                            const v1::GetCoverageRequest& request, v1::Coverage* answer);
+// Answers Query.GetCoverage. Errors: those of ChooseGroup(); OutOfRange: no such rank or row.
+// NotFound, FailedPrecondition: no such plan, or one of another fleet. Thread-safe.
+absl::Status AnswerCoverage(const QueryServiceParts& parts, const v1::GetCoverageRequest& request,
+                            v1::Coverage* answer);
 
 }  // namespace ballast
 

@@ -8,6 +8,7 @@
 #include "ballast/v1/query.pb.h"
 #include "core/base/fingerprint.h"
 #include "core/base/status_macros.h"
+#include "daemon/admin/status_service.h"
 #include "proto/wire/placement_wire.h"
 
 namespace ballast {
@@ -50,7 +51,8 @@ void FillDecision(const DecisionRecord& record, v1::Decision* out) {
 
 void FillRollout(const RolloutView& rollout, absl::Duration now, v1::Explanation* answer) {
   EncodePlanId(rollout.decided, answer->mutable_decided());
-  answer->set_phase(PlanPhaseName(rollout.phase));
+  answer->set_decided_unix_seconds(UnixSeconds(rollout.decided_when));
+  answer->set_phase(GroupPhaseName(rollout.phase));
   answer->set_phase_age_seconds(absl::ToDoubleSeconds(now - rollout.phase_since));
   answer->set_waiting_for(rollout.waiting_for);
   answer->set_ranks(static_cast<std::uint32_t>(rollout.workers.size()));
@@ -85,21 +87,18 @@ void FillLoad(const GroupConfig& config, const LoadView& load, absl::Duration no
 
 }  // namespace
 
-absl::Status ExplainGroup(const GroupHandle& group, const PlanStore& store, Clock& clock, int limit,
-                          v1::Explanation* answer) {
-  const absl::Duration now = clock.Uptime();
-  const RolloutView rollout = group.rollout->View();
-  answer->set_ep_group(group.config->name);
-  answer->set_now_unix_seconds(UnixSeconds(clock.WallNow()));
+absl::Status AnswerExplain(const QueryServiceParts& parts, const v1::ExplainRequest& request,
+                           v1::Explanation* answer) {
+  BALLAST_ASSIGN_OR_RETURN(const GroupHandle* group, ChooseGroup(parts.groups, request.ep_group()));
+  const absl::Duration now = parts.clock.Uptime();
+  const RolloutView rollout = group->rollout->View();
+  answer->set_ep_group(group->config->name);
+  answer->set_now_unix_seconds(UnixSeconds(parts.clock.WallNow()));
   FillRollout(rollout, now, answer);
-  FillLoad(*group.config, group.control->View(), now, answer);
-  if (rollout.decided.version != PlanVersion{}) {
-    const auto decided = store.Get(group.config->name, rollout.decided.version);
-    if (decided.ok()) answer->set_decided_unix_seconds(UnixSeconds(decided->decided));
-  }
-  BALLAST_ASSIGN_OR_RETURN(
-      const std::vector<DecisionRecord> decisions,
-      store.Decisions(group.config->name, std::clamp(limit, 1, kMaxExplained)));
+  FillLoad(*group->config, group->control->View(), now, answer);
+  const std::uint32_t limit = std::clamp<std::uint32_t>(request.limit(), 1, kMaxExplained);
+  BALLAST_ASSIGN_OR_RETURN(const std::vector<DecisionRecord> decisions,
+                           parts.store.Decisions(group->config->name, static_cast<int>(limit)));
   for (const DecisionRecord& record : decisions) FillDecision(record, answer->add_decisions());
   return absl::OkStatus();
 }

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <system_error>
 
 #include "ballast/v1/query.pb.h"
+#include "daemon/observe/version.h"
 
 namespace ballast {
 namespace {
@@ -15,8 +17,7 @@ std::uint64_t SizeOf(const std::string& path) {
   return error ? 0 : size;
 }
 
-}  // namespace
-
+// `path`: of the SQLite file; empty: a store in memory.
 void FillStoreSpace(const std::string& path, v1::DaemonHealth* health) {
   health->set_store_kind(path.empty() ? "memory" : "sqlite");
   if (path.empty()) return;
@@ -27,6 +28,28 @@ void FillStoreSpace(const std::string& path, v1::DaemonHealth* health) {
   if (error) return;
   health->set_store_free_bytes(space.available);
   health->set_store_capacity_bytes(space.capacity);
+}
+
+}  // namespace
+
+absl::Status AnswerHealth(const QueryServiceParts& parts, const v1::GetHealthRequest&,
+                          v1::DaemonHealth* answer) {
+  answer->set_version(Version());
+  answer->set_daemon_id(parts.daemon_id);
+  answer->set_term(parts.term);
+  answer->set_uptime_seconds(absl::ToDoubleSeconds(parts.clock.Uptime() - parts.started));
+  answer->set_now_unix_seconds(absl::ToDoubleSeconds(parts.clock.WallNow() - absl::UnixEpoch()));
+  if (parts.readiness) {
+    for (const HealthCheck& check : parts.readiness()) {
+      v1::NamedCheck* out = answer->add_checks();
+      out->set_name(check.name);
+      out->set_ok(check.ok);
+      out->set_detail(check.detail);
+    }
+  }
+  FillStoreSpace(parts.store_path, answer);
+  answer->set_store_fault(std::string(parts.store.WriteFault().message()));
+  return absl::OkStatus();
 }
 
 }  // namespace ballast

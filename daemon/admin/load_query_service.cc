@@ -9,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "ballast/v1/query.pb.h"
+#include "core/base/status_macros.h"
 #include "core/model/balance.h"
+#include "daemon/admin/status_service.h"
 #include "proto/wire/placement_wire.h"
 
 namespace ballast {
@@ -104,20 +106,21 @@ void FillGroup(const GroupConfig& config, const LoadView& load, const RolloutFac
 
 }  // namespace
 
-absl::Status AnswerLoad(const GroupHandle& group, const v1::GetLoadRequest& request, Clock& clock,
+absl::Status AnswerLoad(const QueryServiceParts& parts, const v1::GetLoadRequest& request,
                         v1::GroupLoad* answer) {
-  const GroupConfig& config = *group.config;
+  BALLAST_ASSIGN_OR_RETURN(const GroupHandle* group, ChooseGroup(parts.groups, request.ep_group()));
+  const GroupConfig& config = *group->config;
   const int num_layers = config.shape.num_layers;
   if (request.has_layer() && request.layer() >= static_cast<std::uint32_t>(num_layers)) {
     return absl::OutOfRangeError(
         absl::StrCat("layer ", request.layer(), " out of [0, ", num_layers, ")"));
   }
-  const absl::Duration now = clock.Uptime();
-  const LoadView load = group.control->View();
-  const RolloutFacts facts = group.rollout->Facts();
+  const absl::Duration now = parts.clock.Uptime();
+  const LoadView load = group->control->View();
+  const RolloutFacts facts = group->rollout->Facts();
   FillGroup(config, load, facts, answer);
   Sums sums(config.topology.num_ranks());
-  const std::shared_ptr<const LoadSnapshot> snapshot = group.control->Snapshot();
+  const std::shared_ptr<const LoadSnapshot> snapshot = group->control->Snapshot();
   if (snapshot != nullptr) {
     answer->set_batches(snapshot->batches);
     answer->set_step(snapshot->step);

@@ -2,8 +2,7 @@
 #define BALLAST_DAEMON_ADMIN_LOAD_QUERY_SERVICE_H_
 
 #include "absl/status/status.h"
-#include "core/base/clock.h"
-#include "daemon/control/group_directory.h"
+#include "daemon/admin/query_service.h"
 
 namespace ballast {
 
@@ -12,9 +11,9 @@ class GetLoadRequest;
 class GroupLoad;
 }  // namespace v1
 
-// Answers Query.GetLoad for the group that the request means. OutOfRange: no such layer.
+// Answers Query.GetLoad. Errors: those of ChooseGroup(); OutOfRange: no such layer.
 // Thread-safe; O(layers * (slots + experts + ranks)).
-absl::Status AnswerLoad(const GroupHandle& group, const v1::GetLoadRequest& request, Clock& clock,
+absl::Status AnswerLoad(const QueryServiceParts& parts, const v1::GetLoadRequest& request,
                         v1::GroupLoad* answer);
 
 }  // namespace ballast

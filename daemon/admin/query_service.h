@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/store/plan_store.h"
 #include "daemon/admin/status_report.h"
@@ -24,7 +25,8 @@ struct QueryServiceParts {
   Clock& clock;
   std::uint64_t term = 0;
   std::string daemon_id;
-  std::string store_path = {};                               // Empty: in memory.
+  absl::Duration started = absl::ZeroDuration();  // Uptime of the clock at the daemon's start.
+  std::string store_path = {};                    // Empty: in memory.
   std::function<std::vector<HealthCheck>()> readiness = {};  // Empty: no checks.
 };
 

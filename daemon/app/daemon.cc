@@ -167,7 +167,7 @@ class RunningDaemon final : public Daemon {
   }
 
   QueryServiceParts QueryParts() {
-    QueryServiceParts parts{*directory_, *store_, clock_, term_, daemon_id_};
+    QueryServiceParts parts{*directory_, *store_, clock_, term_, daemon_id_, started_};
     if (config_.store_kind == StoreKind::kSqlite) parts.store_path = config_.store_path;
     parts.readiness = [this] { return status_->Readiness(); };
     return parts;
@@ -226,6 +226,7 @@ class RunningDaemon final : public Daemon {
   EventLog& log_;
   Clock& clock_;
   const std::string daemon_id_ = absl::StrCat("ballastd-", absl::Hex(RandomSeed()));
+  const absl::Duration started_ = clock_.Uptime();
   std::uint64_t term_ = 0;
   std::unique_ptr<CrashPoints> crash_points_;  // Null but in tests.
   OperationRegistry operations_;               // Outlives the loops, which hold its tickets.

@@ -64,6 +64,7 @@ absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& 
     return start;
   }
   start.decided = latest->id;
+  start.decided_when = latest->decided;
   start.plan = std::make_shared<const PlacementPlan>(std::move(latest->plan));
   return start;
 }
@@ -78,6 +79,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       queue_(kQueueCapacity),
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
       recorder_({parts.config, parts.store, parts.observer, parts.clock}, term),
+      decided_when_(start.decided_when),
       store_base_(start.store_base),
       decided_plan_(start.plan),
       pause_(start.pause),
@@ -341,8 +343,8 @@ void RolloutLoop::PersistProposal() {
 void RolloutLoop::PersistDecision() {
   Reach("decide.before");
   const absl::Duration begin = clock_.Uptime();
-  const absl::Status status =
-      store_.Decide(config_.name, *candidate_version_, term_, clock_.WallNow());
+  const absl::Time when = clock_.WallNow();
+  const absl::Status status = store_.Decide(config_.name, *candidate_version_, term_, when);
   const absl::Duration now = clock_.Uptime();
   observer_.OnStoreCall("decide", status, now - begin);
   if (!status.ok()) {
@@ -351,6 +353,7 @@ void RolloutLoop::PersistDecision() {
   }
   Reach("decide.stored");
   decided_plan_ = candidate_->plan;
+  decided_when_ = when;
   store_base_ = {*candidate_version_, candidate_->record.digest};
   activating_ = candidate_->record;
   observer_.OnPlan(config_.name, "decided", store_base_, now - mark_);
@@ -482,6 +485,7 @@ void RolloutLoop::UpdateView() {
   RolloutView view;
   view.turned = clock_.Uptime();
   view.decided = coordinator_.decided();
+  view.decided_when = decided_when_;
   view.candidate = coordinator_.candidate();
   view.phase = coordinator_.phase();
   // Before its first change the coordinator has seen no time at all.
@@ -495,9 +499,12 @@ void RolloutLoop::UpdateView() {
   for (int rank = 0; rank < static_cast<int>(workers_.size()); ++rank) {
     workers_[rank].state = coordinator_.rank_state(RankId(rank));
     workers_[rank].detail = coordinator_.rank_detail(RankId(rank));
+    workers_[rank].held = HeldBy(RankId(rank));
+    workers_[rank].silent = false;
     if (const auto silence = watch_.Silence(RankId(rank), view.turned); silence.has_value()) {
       ++silent;
       if (view.waiting_for.empty()) view.waiting_for = absl::StrCat("rank ", rank, " ", *silence);
+      workers_[rank].silent = true;
       workers_[rank].detail = *silence;
       workers_[rank].state = RankState::kStale;
     }
@@ -514,6 +521,13 @@ void RolloutLoop::UpdateView() {
   absl::MutexLock lock(&mutex_);
   view_ = std::move(view);
   facts_ = std::move(facts);
+}
+
+// What the rank has loaded, is to keep, and does not run yet.
+std::optional<PlanId> RolloutLoop::HeldBy(RankId rank) const {
+  const std::optional<PlanId> held = coordinator_.rank_held(rank);
+  const bool wanted = held == coordinator_.decided() || held == coordinator_.candidate();
+  return wanted && held != workers_[rank.value].active ? held : std::nullopt;
 }
 
 std::shared_ptr<const PlacementPlan> RolloutLoop::PlanOf(const Digest& digest) const {

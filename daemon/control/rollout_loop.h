@@ -59,7 +59,9 @@ struct WorkerView {
   RankState state = RankState::kGone;
   std::uint64_t incarnation = 0;
   PlanId active;
+  std::optional<PlanId> held;  // Loaded and not active.
   std::uint64_t step = 0;
+  bool silent = false;  // Has a session and says nothing; `state` is kStale.
   std::string detail;
 };
 
@@ -67,6 +69,7 @@ struct WorkerView {
 struct RolloutView {
   absl::Duration turned;  // Uptime of the loop's last turn.
   PlanId decided;
+  absl::Time decided_when = absl::InfinitePast();  // InfinitePast: the initial plan.
   std::optional<PlanId> candidate;
   PlanPhase phase = PlanPhase::kIdle;
   absl::Duration phase_since;
@@ -83,8 +86,9 @@ struct RolloutView {
 struct RolloutStart {
   PlanId decided;                             // What workers must run.
   std::shared_ptr<const PlacementPlan> plan;  // Of `decided`.
-  PlanId store_base;                          // Newest decided row of the store, or `decided`.
-  GroupPause pause;                           // As an operator left it.
+  absl::Time decided_when = absl::InfinitePast();
+  PlanId store_base;  // Newest decided row of the store, or `decided`.
+  GroupPause pause;   // As an operator left it.
 };
 
 // Whether a stored plan fits the shape and the topology that the configuration says.
@@ -179,6 +183,7 @@ class RolloutLoop final : public PlanPublisher {
   void NoticeActivation();
   void NoticeSessions();
   void UpdateView();
+  std::optional<PlanId> HeldBy(RankId rank) const;
   std::shared_ptr<const PlacementPlan> PlanOf(const Digest& digest) const;
 
   const GroupConfig& config_;
@@ -190,6 +195,7 @@ class RolloutLoop final : public PlanPublisher {
   BoundedQueue<Event> queue_;
   Coordinator coordinator_;
   DecisionRecorder recorder_;
+  absl::Time decided_when_;
   PlanId store_base_;
   std::shared_ptr<const PlacementPlan> decided_plan_;
   std::optional<PlanCandidate> candidate_;  // Until decided or finished.

@@ -1,15 +1,11 @@
 // Goal: `ballastctl explain` says in words why a group runs its plan, or why there is none.
 // Method: golden files in tests/data/ctl for whole texts, a fake query service for the
-// command. With BALLAST_UPDATE_GOLDEN=1 in the environment the files are written anew and
-// the tests fail, so that nobody forgets to look at the difference.
+// command.
 
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -19,6 +15,7 @@
 #include "client/ctl/explain_text.h"
 #include "client/ctl/yaml_writer.h"
 #include "tests/client/ctl_runner.h"
+#include "tests/client/golden_file.h"
 
 namespace ballast::ctl {
 namespace {
@@ -114,21 +111,6 @@ std::string TextOf(const v1::Explanation& explanation) {
   std::ostringstream out;
   PrintExplanation(explanation, out);
   return out.str();
-}
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void ExpectGolden(const std::string& name, const std::string& text) {
-  const std::string path = std::string(BALLAST_TEST_DATA "/ctl/") + name + ".golden";
-  if (std::getenv("BALLAST_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(path) << text;
-    ADD_FAILURE() << path << " is written anew; look at it, then run without the variable";
-    return;
-  }
-  EXPECT_EQ(text, ReadFile(path)) << path;
 }
 
 TEST(ExplainTextTest, SaysWhyThereIsNoNewPlan) {

@@ -113,6 +113,12 @@ class CtlQueryTest : public testing::Test {
     return RunCtl(words);
   }
 
+  void AddAlarm(const char* name, const char* detail) {
+    v1::Alarm* alarm = fake_.status.mutable_groups(0)->add_alarms();
+    alarm->set_name(name);
+    alarm->set_detail(detail);
+  }
+
   FakeQuery fake_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
@@ -121,16 +127,16 @@ class CtlQueryTest : public testing::Test {
 TEST_F(CtlQueryTest, StatusShowsOneLineForAHealthyGroup) {
   const CtlRun run = Run({"status"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_THAT(run.out, HasSubstr("DAEMON  ballastd-0  version 1.2.3  term 7  up 3d4h"));
+  EXPECT_THAT(run.out, HasSubstr("LEADER  ballastd-0  term 7  up 3d4h  version 1.2.3"));
   EXPECT_THAT(run.out, HasSubstr("IMBALANCE now/planned/before"));
   EXPECT_THAT(run.out, testing::ContainsRegex(
                            "decode0 +2/2 +7.42 \\(a91f03c2\\) +all +1.08 / 1.05 / 1.31 +idle"));
-  EXPECT_THAT(run.out, Not(HasSubstr("LAST REPORT")));
+  EXPECT_THAT(run.out, Not(HasSubstr("NEXT")));
 }
 
 TEST_F(CtlQueryTest, StatusIsUnhealthyWithRanksMissing) {
   fake_.status.mutable_groups(0)->set_ranks_connected(1);
-  fake_.status.mutable_groups(0)->set_waiting_for("rank 1 missing");
+  AddAlarm("ranks_missing", "rank 1 missing");
   const CtlRun run = Run({"status"});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.out, HasSubstr("1/2"));
@@ -143,38 +149,74 @@ TEST_F(CtlQueryTest, StatusIsUnhealthyUntilAllRanksRunThePlan) {
   EXPECT_EQ(Run({"status", "-o", "json"}).exit_code, 1);
 }
 
-TEST_F(CtlQueryTest, StatusListsWorkersThatAreNotSynced) {
-  v1::WorkerStatus* worker = fake_.status.mutable_groups(0)->mutable_workers(1);
-  worker->set_state("nacked");
-  worker->set_detail("NO_MEMORY: needs 2.6 GB");
-  worker->set_last_report_age_seconds(12);
+TEST_F(CtlQueryTest, StatusShowsTheWorstAlarmAndHowManyMoreThereAre) {
+  AddAlarm("ranks_nacked", "rank 1 NO_MEMORY: needs 2.6 GB");
+  AddAlarm("plan_stuck", "preparing for 6m0s");
   const CtlRun run = Run({"status"});
-  EXPECT_THAT(run.out, HasSubstr("LAST REPORT"));
-  EXPECT_THAT(run.out,
-              testing::ContainsRegex("decode0 +1 +nacked +initial +12s +0 +NO_MEMORY: needs"));
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.out, HasSubstr("idle   rank 1 NO_MEMORY: needs 2.6 GB (+1)\n"));
 }
 
-TEST_F(CtlQueryTest, StatusListsNoMoreThanSixteenWorkersOfAGroup) {
-  for (std::uint32_t rank = 2; rank < 22; ++rank) {
-    v1::WorkerStatus* worker = fake_.status.mutable_groups(0)->add_workers();
-    worker->set_rank(rank);
-    worker->set_state("gone");
+// Each alarm leads to the command that shows what it is about.
+TEST_F(CtlQueryTest, StatusNamesTheCommandToRunNext) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"ranks_missing", "See: ballastctl workers --group decode0 --state gone\n"},
+      {"ranks_silent", "See: ballastctl workers --group decode0 --state stale\n"},
+      {"ranks_nacked", "See: ballastctl workers --group decode0 --state nacked\n"},
+      {"ranks_lagging", "See: ballastctl workers --group decode0 --state lagging\n"},
+      {"ranks_stale", "See: ballastctl workers --group decode0 --state stale\n"},
+      {"reports_missing", "See: ballastctl explain decode0\n"},
+      {"plan_stuck", "See: ballastctl workers --group decode0\n"},
+  };
+  for (const auto& [name, command] : kCases) {
+    fake_.status.mutable_groups(0)->clear_alarms();
+    AddAlarm(name, "so and so");
+    EXPECT_THAT(Run({"status"}).out, HasSubstr("NEXT  decode0: so and so; no new plan before"));
+    EXPECT_THAT(Run({"status"}).out, testing::EndsWith(command)) << name;
   }
-  const CtlRun run = Run({"status"});
-  EXPECT_THAT(run.out, testing::ContainsRegex("decode0 +17 +gone"));
-  EXPECT_THAT(run.out, Not(testing::ContainsRegex("decode0 +18 +gone")));
-  EXPECT_THAT(run.out, HasSubstr("and 4 more"));
 }
 
-TEST_F(CtlQueryTest, StatusSaysWhatWasDecidedAndWhatIsOnItsWay) {
+TEST_F(CtlQueryTest, StatusSaysWhetherThePlanOnItsWayMayStillBeAborted) {
   v1::GroupStatus* group = fake_.status.mutable_groups(0);
-  group->set_last_decision("no_gain: 2.3 %");
-  group->set_observe_only(true);
+  group->set_phase("preparing");
+  group->set_prepare_timeout_seconds(60);
+  group->set_waiting_for("rank 1 preparing");
   SetPlanId(group->mutable_candidate(), 7, 43);
+  EXPECT_THAT(Run({"status"}).out,
+              HasSubstr("NEXT  decode0: plan 7.43 (a91f03c2) is preparing; it is aborted after "
+                        "1m0s without progress; waits for rank 1 preparing.  See: "));
+  group->set_phase("committing");
+  group->clear_candidate();
+  AddAlarm("ranks_lagging", "rank 1 has not switched");
+  EXPECT_THAT(Run({"status"}).out,
+              HasSubstr("NEXT  decode0: rank 1 has not switched; plan 7.42 (a91f03c2) is "
+                        "committing; it is decided and only goes forward.  See: "));
+}
+
+TEST_F(CtlQueryTest, StatusSaysWhatHoldsAGroupThatIsWellBack) {
+  v1::GroupStatus* group = fake_.status.mutable_groups(0);
+  group->set_hold("window_young");
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("waits for load, window_young.  See: ballastctl exp"));
+  group->set_observe_only(true);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("NEXT  decode0: observes only, adopts no plan"));
+  group->set_paused(true);
+  group->set_paused_by("uid 0");
+  group->set_paused_reason("node 3");
   const CtlRun run = Run({"status"});
-  EXPECT_THAT(run.out, HasSubstr("decode0: no_gain: 2.3 %\n"));
-  EXPECT_THAT(run.out, HasSubstr("decode0: observes only"));
-  EXPECT_THAT(run.out, HasSubstr("decode0: 7.43 (a91f03c2) is on its way"));
+  EXPECT_THAT(run.out, HasSubstr("idle, paused, observes"));
+  EXPECT_THAT(run.out, HasSubstr("NEXT  decode0: paused by uid 0: node 3.  Go on with: ballastctl "
+                                 "plan resume --group decode0\n"));
+  EXPECT_EQ(run.exit_code, 0);
+}
+
+TEST_F(CtlQueryTest, StatusShowsSinceWhenThePlanRunsOrWhoRunsIt) {
+  v1::GroupStatus* group = fake_.status.mutable_groups(0);
+  fake_.status.set_now_unix_seconds(1700000660);
+  group->set_decided_unix_seconds(1700000000);
+  EXPECT_THAT(Run({"status"}).out, testing::ContainsRegex("7.42 .a91f03c2. +11m0s +1.08"));
+  group->set_active_everywhere(false);
+  group->set_ranks_active(1);
+  EXPECT_THAT(Run({"status"}).out, testing::ContainsRegex("7.42 .a91f03c2. +1/2 +1.08"));
 }
 
 TEST_F(CtlQueryTest, StatusShowsUnmeasuredValuesAsDashes) {
@@ -232,7 +274,7 @@ TEST_F(CtlQueryTest, WatchShowsAScreenEverySecondUntilItsOutputEnds) {
   EXPECT_THAT(clock.sleeps,
               testing::ElementsAre(absl::Seconds(1), absl::Seconds(1), absl::Seconds(1)));
   const std::string screens = out.str();
-  EXPECT_NE(screens.find("DAEMON"), screens.rfind("DAEMON"));
+  EXPECT_NE(screens.find("LEADER"), screens.rfind("LEADER"));
   EXPECT_THAT(err.str(), HasSubstr("cannot reach the daemon"));
 }
 
