@@ -80,6 +80,18 @@ class PlanStore {
   // when a daemon starts. Writes of a lower term fail from then on.
   virtual absl::StatusOr<std::uint64_t> BeginTerm() = 0;
 
+  // Makes a damaged history of the group usable again, for a daemon that starts: takes rows
+  // that fail their digests out of it and keeps them aside, for people; the newest decided
+  // plan is then the newest that is whole. One finding for each fault, in words; empty: none.
+  // Sequences are not used again. Damage of more than rows is DataLoss, as everywhere.
+  // FailedPrecondition: other term. The default is for stores that can not be damaged.
+  virtual absl::StatusOr<std::vector<std::string>> SetDamagedAside(absl::string_view ep_group,
+                                                                   std::uint64_t term) {
+    static_cast<void>(ep_group);
+    static_cast<void>(term);
+    return std::vector<std::string>();
+  }
+
   // Appends `record` in state kPreparing with version {term, largest sequence of the group + 1}
   // and returns the version; record.id.version and plan.version are ignored.
   // FailedPrecondition: `term` is not the store's. Aborted: record.base is not the

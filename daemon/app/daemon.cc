@@ -42,6 +42,11 @@ struct Group {
   std::unique_ptr<ControlLoop> control;
 };
 
+// A full disk is the store's matter; ResourceExhausted says that an address is taken.
+absl::Status OfStore(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) ? absl::UnavailableError(status.message()) : status;
+}
+
 class RunningDaemon final : public Daemon {
  public:
   RunningDaemon(Config config, EventLog& log, Clock& clock)
@@ -55,8 +60,7 @@ class RunningDaemon final : public Daemon {
 
   absl::Status Open() {
     BALLAST_ASSIGN_OR_RETURN(crash_points_, CrashPointsOfEnvironment());
-    BALLAST_RETURN_IF_ERROR(OpenStore());
-    BALLAST_ASSIGN_OR_RETURN(term_, store_->BeginTerm());
+    BALLAST_RETURN_IF_ERROR(OfStore(OpenStore()));
     metrics_ = std::make_unique<Metrics>(term_, grpc::Version(), clock_);
     if (config_.store_kind == StoreKind::kSqlite) {
       metrics_->SetStoreSpace([path = config_.store_path] { return FreeBytes(path); });
@@ -103,16 +107,30 @@ class RunningDaemon final : public Daemon {
   absl::Status OpenStore() {
     if (config_.store_kind == StoreKind::kMemory) {
       store_ = std::make_unique<InMemoryPlanStore>();
+      BALLAST_ASSIGN_OR_RETURN(term_, store_->BeginTerm());
       return absl::OkStatus();
     }
     BALLAST_ASSIGN_OR_RETURN(lock_, StoreLock::Take(config_.store_path));
     BALLAST_ASSIGN_OR_RETURN(store_, SqlitePlanStore::Open(config_.store_path));
+    BALLAST_ASSIGN_OR_RETURN(term_, store_->BeginTerm());
+    return absl::OkStatus();
+  }
+
+  // Workers that run a plan that was damaged are ahead of the store from now on.
+  absl::Status NameDamage(const std::string& group) {
+    BALLAST_ASSIGN_OR_RETURN(const std::vector<std::string> findings,
+                             store_->SetDamagedAside(group, term_));
+    for (const std::string& finding : findings) {
+      log_.Write(Severity::kError, "store.plan_damaged", {{"group", group}, {"detail", finding}});
+      metrics_->OnStoreCall("recover", absl::DataLossError(finding), absl::ZeroDuration());
+    }
     return absl::OkStatus();
   }
 
   absl::Status OpenGroup(const GroupConfig& config) {
     auto group = std::make_unique<Group>(Group{config, nullptr, nullptr});
     group->config.session = {config_.heartbeat_period, config_.write_deadline};
+    BALLAST_RETURN_IF_ERROR(OfStore(NameDamage(config.name)));
     std::string ignored;
     BALLAST_ASSIGN_OR_RETURN(const RolloutStart start,
                              RecoverGroup(config, *store_, term_, &ignored));

@@ -94,22 +94,25 @@ absl::StatusOr<std::unique_ptr<SqlitePlanStore>> SqlitePlanStore::Open(
 }
 
 absl::Status SqlitePlanStore::WriteFault() const {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&fault_mutex_);
   return write_fault_;
 }
 
 absl::Status SqlitePlanStore::Write(absl::FunctionRef<absl::Status()> body) {
   absl::MutexLock lock(&mutex_);
-  if (!write_fault_.ok()) {
+  if (const absl::Status fault = WriteFault(); !fault.ok()) {
     return absl::UnavailableError(
-        absl::StrCat("an earlier write failed, open the store again: ", write_fault_.message()));
+        absl::StrCat("an earlier write failed, open the store again: ", fault.message()));
   }
   const absl::Status status = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     BALLAST_ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::BeginWrite(db_));
     BALLAST_RETURN_IF_ERROR(body());
     return transaction.Commit();
   }();
-  if (IsFailedWrite(status)) write_fault_ = status;
+  if (IsFailedWrite(status)) {
+    absl::MutexLock fault_lock(&fault_mutex_);
+    write_fault_ = status;
+  }
   return status;
 }
 
@@ -220,6 +223,71 @@ absl::StatusOr<std::uint64_t> SqlitePlanStore::BeginTerm() {
   });
   if (!status.ok()) return status;
   return term;
+}
+
+absl::StatusOr<SqlitePlanStore::Survey> SqlitePlanStore::SurveyRows(
+    absl::string_view ep_group) const {
+  BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
+                           Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
+                                   " FROM plan WHERE ep_group = ? ORDER BY sequence DESC"));
+  select.BindText(ep_group);
+  Survey survey;
+  while (true) {
+    BALLAST_ASSIGN_OR_RETURN(const bool found, select.Step());
+    if (!found) return survey;
+    const std::uint64_t sequence = select.Unsigned(1);
+    const auto state = static_cast<PlanState>(select.Int(3));
+    survey.head.last_sequence = std::max(survey.head.last_sequence, sequence);
+    // The placements of older plans are of interest to nobody yet.
+    const bool newest_decided = state == PlanState::kDecided && survey.head.decided_sequence == 0;
+    const absl::Status status =
+        ReadPlanRow(select, newest_decided || state == PlanState::kPreparing).status();
+    if (!status.ok()) {
+      survey.damaged.push_back(sequence);
+      survey.findings.emplace_back(status.message());
+    } else if (newest_decided) {
+      survey.head.decided_sequence = sequence;
+    }
+  }
+}
+
+absl::Status SqlitePlanStore::SetAside(absl::string_view ep_group, std::uint64_t sequence) {
+  BALLAST_RETURN_IF_ERROR(
+      db_.Execute("CREATE TABLE IF NOT EXISTS damaged_plan AS SELECT * FROM plan WHERE 0"));
+  for (const char* sql :
+       {"INSERT INTO damaged_plan SELECT * FROM plan WHERE ep_group = ? AND sequence = ?",
+        "DELETE FROM plan WHERE ep_group = ? AND sequence = ?"}) {
+    BALLAST_ASSIGN_OR_RETURN(SqliteStatement statement, Prepare(sql));
+    BALLAST_RETURN_IF_ERROR(statement.BindText(ep_group).BindUnsigned(sequence).Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> SqlitePlanStore::SetDamagedAside(
+    absl::string_view ep_group, std::uint64_t term) {
+  std::vector<std::string> findings;
+  const absl::Status status = Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+    BALLAST_ASSIGN_OR_RETURN(Survey survey, SurveyRows(ep_group));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> stored, ReadHead(ep_group));
+    const Head head = stored.value_or(Head());
+    findings = std::move(survey.findings);
+    const bool head_is_damaged = std::find(survey.damaged.begin(), survey.damaged.end(),
+                                           head.decided_sequence) != survey.damaged.end();
+    if (head.decided_sequence != survey.head.decided_sequence && !head_is_damaged) {
+      findings.push_back(absl::StrCat("EP group ", ep_group, ": the newest decided plan is ",
+                                      head.decided_sequence, " by its head, ",
+                                      survey.head.decided_sequence, " by its rows"));
+    }
+    if (findings.empty()) return absl::OkStatus();
+    for (std::uint64_t sequence : survey.damaged) {
+      BALLAST_RETURN_IF_ERROR(SetAside(ep_group, sequence));
+    }
+    survey.head.last_sequence = std::max(survey.head.last_sequence, head.last_sequence);
+    return WriteHead(ep_group, survey.head);
+  });
+  if (!status.ok()) return status;
+  return findings;
 }
 
 absl::StatusOr<PlanVersion> SqlitePlanStore::Propose(const PlanRecord& record, std::uint64_t term) {

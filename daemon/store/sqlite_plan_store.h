@@ -26,7 +26,8 @@ namespace ballast {
 //
 // SQLite has no checksums, so each row carries digests of ours, and a group's head
 // names its newest decided plan: damage is DataLoss, never silently an older plan.
-// Any call may return it, and the codes of sqlite_database.h besides.
+// Any call may return it, and the codes of sqlite_database.h besides. Rows that
+// SetDamagedAside() takes out of the history stand in the table `damaged_plan`.
 //
 // After a write or sync that failed nobody can tell what is on the disk. The call
 // returns Unavailable, and so do all later writing calls: open the store again and read.
@@ -48,6 +49,8 @@ class SqlitePlanStore final : public PlanStore {
 
   absl::Status WriteFault() const override;
   absl::StatusOr<std::uint64_t> BeginTerm() override;
+  absl::StatusOr<std::vector<std::string>> SetDamagedAside(absl::string_view ep_group,
+                                                           std::uint64_t term) override;
   absl::StatusOr<PlanVersion> Propose(const PlanRecord& record, std::uint64_t term) override;
   absl::Status Decide(absl::string_view ep_group, PlanVersion version, std::uint64_t term,
                       absl::Time when) override;
@@ -74,6 +77,12 @@ class SqlitePlanStore final : public PlanStore {
     std::uint64_t last_sequence = 0;
     std::uint64_t decided_sequence = 0;  // 0: none.
   };
+  // What a look at all rows of a group has shown.
+  struct Survey {
+    std::vector<std::uint64_t> damaged;  // Sequences.
+    std::vector<std::string> findings;   // One for each of them.
+    Head head;                           // As the rows that are whole say.
+  };
 
   explicit SqlitePlanStore(SqliteDatabase db) : db_(std::move(db)) {}
 
@@ -93,12 +102,18 @@ class SqlitePlanStore final : public PlanStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<PlanRecord> ReadPlan(absl::string_view ep_group, PlanVersion version) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Survey> SurveyRows(absl::string_view ep_group) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status SetAside(absl::string_view ep_group, std::uint64_t sequence)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Insert(const PlanRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status UpdateState(const PlanRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
   const SqliteDatabase db_ ABSL_GUARDED_BY(mutex_);
-  absl::Status write_fault_ ABSL_GUARDED_BY(mutex_);  // The first failed write; Ok: none.
+  // A lock of its own: who asks must not wait for the disk.
+  mutable absl::Mutex fault_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  absl::Status write_fault_ ABSL_GUARDED_BY(fault_mutex_);  // The first failed write; Ok: none.
 };
 
 }  // namespace ballast

@@ -3,9 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/base/simulated_clock.h"
@@ -58,19 +59,34 @@ TEST(BoundedQueueTest, ClosingWakesTheReader) {
   EXPECT_THAT(got, IsEmpty());
 }
 
+// Does something while its caller waits, and notes whether that ended the wait.
+class ActingClock final : public Clock {
+ public:
+  explicit ActingClock(std::vector<std::function<void()>> actions) : actions_(std::move(actions)) {}
+
+  absl::Time WallNow() const override { return absl::UnixEpoch(); }
+  absl::Duration Uptime() const override { return absl::ZeroDuration(); }
+  bool WaitUntil(absl::Mutex& mutex, const absl::Condition& condition, absl::Duration) override {
+    for (const std::function<void()>& act : actions_) {
+      mutex.Unlock();
+      act();
+      mutex.Lock();
+      ended.push_back(condition.Eval());
+    }
+    return condition.Eval();
+  }
+
+  std::vector<bool> ended;  // After each action.
+
+ private:
+  const std::vector<std::function<void()>> actions_;
+};
+
 TEST(BoundedQueueTest, AwaitingTheCloseIsNotEndedByAPush) {
-  SimulatedClock clock;
   BoundedQueue<int> queue(2);
-  std::atomic<bool> over = false;
-  std::thread reader([&] {
-    queue.AwaitClose(clock, absl::InfiniteDuration());
-    over = true;
-  });
-  queue.TryPush(1);
-  EXPECT_FALSE(over);
-  queue.Close();
-  reader.join();
-  EXPECT_TRUE(over);
+  ActingClock clock({[&] { queue.TryPush(1); }, [&] { queue.Close(); }});
+  queue.AwaitClose(clock, absl::InfiniteDuration());
+  EXPECT_THAT(clock.ended, ElementsAre(false, true));
 }
 
 TEST(BoundedQueueTest, APushWakesTheReader) {

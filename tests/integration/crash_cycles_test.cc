@@ -7,19 +7,16 @@
 
 #include <fstream>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "daemon/control/crash_points.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/child_process.h"
+#include "tests/integration/plan_history.h"
 
 namespace ballast {
 namespace {
@@ -72,44 +69,6 @@ class CrashCyclesTest : public ::testing::Test {
   const int grpc_;
 };
 
-// What a log line says of a plan: event=NAME group=demo plan="TERM.SEQUENCE (DIGEST)".
-struct PlanEvent {
-  bool decided = false;  // Otherwise recovered by a new daemon.
-  int sequence = 0;
-  std::string digest;
-};
-
-std::optional<PlanEvent> ReadPlanEvent(absl::string_view line) {
-  const bool decided = absl::StrContains(line, "event=plan.decided group=demo ");
-  if (!decided && !absl::StrContains(line, "event=group.recovered group=demo ")) {
-    return std::nullopt;
-  }
-  const std::vector<absl::string_view> plan =
-      absl::StrSplit(line.substr(line.find("plan=\"")), absl::ByAnyChar("\".()"));
-  PlanEvent event{.decided = decided, .digest = std::string(plan.at(3))};
-  EXPECT_TRUE(absl::SimpleAtoi(plan.at(2), &event.sequence)) << line;
-  return event;
-}
-
-// Each restart must begin with the last plan that was logged as decided, or with a newer
-// one that was stored and not logged any more.
-void CheckHistory(const std::string& log, int* decided) {
-  PlanEvent last;
-  for (absl::string_view line : absl::StrSplit(log, '\n')) {
-    const std::optional<PlanEvent> event = ReadPlanEvent(line);
-    if (!event.has_value()) continue;
-    ASSERT_GE(event->sequence, last.sequence) << line;
-    if (event->sequence == last.sequence && !last.digest.empty()) {
-      ASSERT_EQ(event->digest, last.digest) << line;
-    }
-    if (event->decided) {
-      ASSERT_GT(event->sequence, last.sequence) << line;
-      ++*decided;
-    }
-    last = *event;
-  }
-}
-
 TEST_F(CrashCyclesTest, ADaemonMayDieAtAnyMomentOfARollout) {
   auto fleet =
       ChildProcess::Start({BALLAST_BINARY_DIR "/ballast_fleet", "--daemon", Address(), "--group",
@@ -133,9 +92,7 @@ TEST_F(CrashCyclesTest, ADaemonMayDieAtAnyMomentOfARollout) {
   EXPECT_EQ(fleet->Wait(60), 0) << fleet->Out() << fleet->Err();
   daemon->Signal(SIGTERM);
   EXPECT_EQ(daemon->Wait(60), 0);
-  int decided = 0;
-  CheckHistory(daemon->Err(), &decided);
-  EXPECT_GE(decided, kRounds);
+  EXPECT_GE(CheckPlanHistory(daemon->Err(), "demo"), kRounds);
 }
 
 TEST_F(CrashCyclesTest, AnUnknownCrashPointIsRefusedByName) {

@@ -221,6 +221,81 @@ TEST_F(SqlitePlanStoreTest, ALostDecisionIsDataLossAndNotAnOlderPlan) {
       HasSubstr("EP group decode: the newest decided plan is 2 by its head, 1 by its rows"));
 }
 
+// What is damaged, and which sequence is the newest decided one after it was set aside.
+struct Aside {
+  std::string name;
+  std::string sql;
+  std::uint64_t decided;
+  std::string finding;
+};
+
+class SetDamagedAsideTest : public SqlitePlanStoreTest,
+                            public ::testing::WithParamInterface<Aside> {};
+
+TEST_P(SetDamagedAsideTest, GoesOnWithTheNewestPlanThatIsWhole) {
+  {
+    auto store = Open();
+    const std::uint64_t term = *store->BeginTerm();
+    const PlanId second = Commit(*store, term, 2, Commit(*store, term, 1));
+    ASSERT_TRUE(store->Propose(TestRecord(3, second), term).ok());
+    ASSERT_TRUE(store->Propose(TestRecord(1, {}, "prefill"), term).ok());
+  }
+  Raw(GetParam().sql);
+  auto store = Open();
+  const std::uint64_t term = *store->BeginTerm();
+  EXPECT_EQ(store->SetDamagedAside("decode", term - 1).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  const auto findings = store->SetDamagedAside("decode", term);
+  ASSERT_TRUE(findings.ok()) << findings.status();
+  ASSERT_EQ(findings->size(), 1);
+  EXPECT_THAT(findings->front(), HasSubstr(GetParam().finding));
+  EXPECT_TRUE(store->SetDamagedAside("decode", term)->empty()) << "it is named once";
+
+  PlanId base;
+  if (GetParam().decided == 0) {
+    EXPECT_EQ(store->LatestDecided("decode").status().code(), absl::StatusCode::kNotFound);
+  } else {
+    base = store->LatestDecided("decode")->id;
+    EXPECT_EQ(base.version.sequence, GetParam().decided);
+  }
+  EXPECT_TRUE(store->History("decode", 10).ok());
+  EXPECT_EQ(store->Preparing("prefill")->size(), 1) << "another group is left alone";
+  const std::vector<PlanRecord> preparing = store->Preparing("decode").value();
+  for (const PlanRecord& record : preparing) {
+    ASSERT_EQ(store->Abort("decode", record.id.version, term, "test"), absl::OkStatus());
+  }
+  EXPECT_EQ(store->Propose(TestRecord(3, base), term)->sequence, 4) << "no number is used again";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Damages, SetDamagedAsideTest,
+    ::testing::Values(
+        Aside{"NewestPlan", "UPDATE plan SET shares = zeroblob(24) WHERE sequence = 2", 1,
+              "EP group decode, plan 1.2: the stored plan"},
+        Aside{"NewestRow", "UPDATE plan SET state = 2 WHERE sequence = 2", 1,
+              "EP group decode, plan 1.2: the stored row"},
+        Aside{"OlderRow", "UPDATE plan SET top_k = 3 WHERE sequence = 1 AND ep_group = 'decode'", 2,
+              "EP group decode, plan 1.1: the stored row"},
+        Aside{"PlanOnItsWay", "UPDATE plan SET experts = zeroblob(24) WHERE sequence = 3", 2,
+              "EP group decode, plan 1.3: the stored plan"},
+        Aside{"LostPlan", "DELETE FROM plan WHERE sequence = 2", 1, "2 by its head, 1 by its rows"},
+        Aside{"LostHead", "DELETE FROM ep_group WHERE name = 'decode'", 2,
+              "0 by its head, 2 by its rows"},
+        Aside{"LostPlans", "DELETE FROM plan WHERE state = 1", 0, "2 by its head, 0 by its rows"}),
+    [](const auto& param_info) { return param_info.param.name; });
+
+TEST_F(SqlitePlanStoreTest, WhatIsSetAsideIsKept) {
+  auto store = Open();
+  const std::uint64_t term = *store->BeginTerm();
+  Commit(*store, term, 1);
+  Raw("UPDATE plan SET shares = zeroblob(24)");
+  ASSERT_EQ(store->SetDamagedAside("decode", term)->size(), 1);
+  auto db = SqliteDatabase::Open(path_, absl::Seconds(1));
+  ASSERT_TRUE(db.ok());
+  EXPECT_EQ(*db->QueryInt("SELECT count(*) FROM damaged_plan WHERE sequence = 1"), 1);
+  EXPECT_EQ(*db->QueryInt("SELECT count(*) FROM plan"), 0);
+}
+
 TEST_F(SqlitePlanStoreTest, ALostHeadIsDataLossAndNotAnEmptyHistory) {
   {
     auto store = Open();

@@ -1,0 +1,164 @@
+// Goal: damage of the store is named, never served, and stops no worker. Method: a real
+// daemon with 16 workers stores plans and ends; bytes of its file are flipped in place; the
+// next daemon must fall back to the newest plan that is whole, or refuse the file.
+
+#include <signal.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/child_process.h"
+#include "tests/integration/process_line.h"
+
+namespace ballast {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+class DamagedStoreTest : public ::testing::Test {
+ protected:
+  DamagedStoreTest()
+      : line_("damaged_store", ProcessLine::EagerConfig(ProcessLine::GroupOf16("demo"))),
+        path_(line_.folder() + "/ballast.db") {}
+
+  // Runs until `plans` plans are stored; the daemon has ended in order, so that all is in
+  // the one file. The workers run on.
+  void StoreAFewPlans(int plans) {
+    ASSERT_TRUE(line_.StartDaemon());
+    fleet_ = line_.StartFleet("demo", 16);
+    ASSERT_TRUE(line_.AwaitInLog("outcome=done", plans));
+    line_.daemon().Signal(SIGTERM);
+    ASSERT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 0) << line_.LogEnd();
+  }
+
+  // The first value of the only row, as text.
+  std::string Query(const std::string& sql) const {
+    sqlite3* db = nullptr;
+    EXPECT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+    sqlite3_stmt* statement = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db);
+    EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW) << sql;
+    const unsigned char* text = sqlite3_column_text(statement, 0);
+    const std::string value = text == nullptr ? "" : reinterpret_cast<const char*>(text);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return value;
+  }
+
+  // Flips bits of the experts of one plan, in place.
+  void FlipExperts(const std::string& sequence) const {
+    const std::string row = Query("SELECT rowid FROM plan WHERE sequence = " + sequence);
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+    sqlite3_blob* blob = nullptr;
+    ASSERT_EQ(sqlite3_blob_open(db, "main", "plan", "experts", std::stoll(row), 1, &blob),
+              SQLITE_OK)
+        << sqlite3_errmsg(db);
+    unsigned char byte = 0;
+    EXPECT_EQ(sqlite3_blob_read(blob, &byte, 1, 100), SQLITE_OK);
+    byte ^= 0x1f;
+    EXPECT_EQ(sqlite3_blob_write(blob, &byte, 1, 100), SQLITE_OK);
+    sqlite3_blob_close(blob);
+    sqlite3_close(db);
+  }
+
+  void ExpectRefused(const std::string& why) {
+    line_.LaunchDaemon();
+    EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 74) << line_.LogEnd();
+    EXPECT_THAT(line_.Log(), HasSubstr("event=daemon.failed error=\"" + path_));
+    EXPECT_THAT(line_.Log(), HasSubstr(why));
+    EXPECT_TRUE(fleet_->running()) << fleet_->Err();
+    EXPECT_TRUE(line_.EndFleet(*fleet_));
+  }
+
+  ProcessLine line_;
+  const std::string path_;
+  std::unique_ptr<ChildProcess> fleet_;
+};
+
+TEST_F(DamagedStoreTest, TheNewestWholePlanTakesThePlaceOfADamagedOne) {
+  StoreAFewPlans(3);
+  const std::string kDecided = "SELECT max(sequence) FROM plan WHERE state = 1";
+  const std::string damaged = Query(kDecided);
+  const std::string whole = Query(kDecided + " AND sequence < " + damaged);
+  FlipExperts(damaged);
+
+  const std::size_t offset = line_.Log().size();
+  ASSERT_TRUE(line_.StartDaemon());
+  EXPECT_THAT(line_.Log().substr(offset), HasSubstr("event=store.plan_damaged group=demo"));
+  EXPECT_THAT(line_.Log().substr(offset),
+              HasSubstr(absl::StrCat("EP group demo, plan 1.", damaged,
+                                     ": the stored plan does not match its digest")));
+  EXPECT_THAT(line_.Log().substr(offset),
+              HasSubstr(absl::StrCat("event=group.recovered group=demo plan=\"1.", whole, " ")));
+
+  // The workers run the plan that is damaged here: they keep it, and the status says so.
+  const json ahead = line_.GroupWhen("demo", "workers are named", [](const json& group) {
+    return group["ranks_connected"] == 16 && group["waiting_for"].get<std::string>().find(
+                                                 "runs ahead of this store") != std::string::npos;
+  });
+  EXPECT_EQ(ahead["decided"]["version"]["sequence"], whole);
+  EXPECT_EQ(ahead["workers"][0]["active"]["version"]["sequence"], damaged);
+  const std::uint64_t step = Number(ahead["workers"][0]["step"]);
+  line_.GroupWhen("demo", "serving goes on", [&](const json& group) {
+    return Number(group["workers"][0]["step"]) >= step + 200;
+  });
+  EXPECT_EQ(line_.CountInLog("event=plan.proposed", offset), 0);
+  EXPECT_TRUE(line_.EndFleet(*fleet_));
+
+  // New workers get the plan that is whole, and new plans under numbers never used before.
+  fleet_ = line_.StartFleet("demo", 16);
+  ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 1, offset));
+  const json group = line_.GroupWhen("demo", "a plan after the damaged one", [&](const json& now) {
+    return Number(now["decided"]["version"]["sequence"]) > std::stoull(damaged);
+  });
+  EXPECT_EQ(group["decided"]["version"]["term"], "2");
+  EXPECT_TRUE(line_.EndFleet(*fleet_));
+  line_.daemon().Signal(SIGTERM);
+  EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 0);
+  EXPECT_EQ(Query("SELECT sequence FROM damaged_plan"), damaged);
+}
+
+TEST_F(DamagedStoreTest, WithoutAnyWholePlanTheInitialOneIsBack) {
+  StoreAFewPlans(1);
+  for (int left = std::stoi(Query("SELECT count(*) FROM plan WHERE state = 1")); left > 0; --left) {
+    FlipExperts(Query("SELECT sequence FROM plan WHERE state = 1 LIMIT 1 OFFSET " +
+                      std::to_string(left - 1)));
+  }
+  const std::size_t offset = line_.Log().size();
+  ASSERT_TRUE(line_.StartDaemon());
+  EXPECT_THAT(line_.Log().substr(offset), HasSubstr("event=store.plan_damaged group=demo"));
+  EXPECT_THAT(line_.Log().substr(offset),
+              HasSubstr("event=group.recovered group=demo plan=\"0.0 "));
+  EXPECT_TRUE(line_.EndFleet(*fleet_));
+}
+
+TEST_F(DamagedStoreTest, AFileThatIsNoDatabaseAnyMoreIsRefusedAndLeftAsItIs) {
+  StoreAFewPlans(1);
+  std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary) << "not what it was";
+  const std::string bytes = ReadFile(path_);
+  ExpectRefused("file is not a database");
+  EXPECT_TRUE(ReadFile(path_) == bytes) << "the refused file was changed";
+}
+
+TEST_F(DamagedStoreTest, AFileWithDamagedPagesIsRefused) {
+  StoreAFewPlans(1);
+  const auto page = std::stoll(Query("SELECT rootpage FROM sqlite_schema WHERE name = 'plan'"));
+  const auto page_size = std::stoll(Query("PRAGMA page_size"));
+  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp((page - 1) * page_size);
+  file << std::string(64, '\x7f');
+  file.close();
+  ExpectRefused("database disk image is malformed");
+}
+
+}  // namespace
+}  // namespace ballast

@@ -1,0 +1,159 @@
+// Goal: a disk without room costs new plans and nothing else. Method: the store of a real
+// daemon lies on a small tmpfs that the test fills while 16 workers run (writes fail with
+// ENOSPC, as on a full disk), or may not grow any more (EFBIG, which stands for a disk that
+// fails in the midst of a write). The workers check the digests of every step themselves;
+// this test checks the log of all daemons as one history.
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/child_process.h"
+#include "tests/integration/plan_history.h"
+#include "tests/integration/process_line.h"
+
+namespace ballast {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+constexpr char kRefused[] = "event=store.error call=propose";
+constexpr char kDecided[] = "event=plan.decided";
+constexpr char kDone[] = "outcome=done";
+
+std::string ConfigOnDisk() {
+  std::string config = ProcessLine::EagerConfig(ProcessLine::GroupOf16("demo"));
+  return config.replace(config.find("FOLDER/ballast.db"), 6, "FOLDER/disk");
+}
+
+// Where only root may mount, this process gets a name space in which it is root.
+bool MountSmallDisk(const std::string& path) {
+  const auto mounted = [&] { return mount("tmpfs", path.c_str(), "tmpfs", 0, "size=4m") == 0; };
+  if (mounted()) return true;
+  const std::string uid_map = absl::StrCat("0 ", getuid(), " 1");
+  const std::string gid_map = absl::StrCat("0 ", getgid(), " 1");
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  std::ofstream("/proc/self/setgroups") << "deny";
+  std::ofstream("/proc/self/uid_map") << uid_map;
+  std::ofstream("/proc/self/gid_map") << gid_map;
+  return mounted();
+}
+
+class FullDiskTest : public ::testing::Test {
+ protected:
+  FullDiskTest() : line_("full_disk", ConfigOnDisk()), disk_(line_.folder() + "/disk") {
+    std::filesystem::create_directory(disk_);
+  }
+
+  ~FullDiskTest() override {
+    if (mounted_) umount2(disk_.c_str(), MNT_DETACH);
+  }
+
+  void Mount() {
+    mounted_ = MountSmallDisk(disk_);
+    ASSERT_TRUE(mounted_) << "neither mount nor a user name space is permitted here";
+  }
+
+  // Until not a byte more fits.
+  void Fill() const {
+    const int fd = open((disk_ + "/filler").c_str(), O_WRONLY | O_CREAT, 0600);
+    const std::string page(4096, 'x');
+    while (write(fd, page.data(), page.size()) > 0) {
+    }
+    EXPECT_EQ(errno, ENOSPC);
+    close(fd);
+  }
+  void Free() const { unlink((disk_ + "/filler").c_str()); }
+
+  std::size_t WalSize() const {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(disk_ + "/ballast.db-wal", error);
+    return error ? 0 : size;
+  }
+
+  // A daemon and workers that have been through a first plan.
+  void StartLine() {
+    ASSERT_TRUE(line_.StartDaemon());
+    fleet_ = line_.StartFleet("demo", 16);
+    ASSERT_TRUE(line_.AwaitInLog(kDone, 1));
+  }
+
+  // What must hold in the end, whatever went wrong between.
+  void CheckNothingWasLost() {
+    const std::size_t offset = line_.Log().size();
+    ASSERT_TRUE(line_.StartDaemon());
+    ASSERT_TRUE(line_.AwaitInLog(kDone, 1, offset));
+    EXPECT_TRUE(line_.EndFleet(*fleet_));
+    EXPECT_GE(CheckPlanHistory(line_.Log(), "demo"), 2);
+  }
+
+  ProcessLine line_;
+  const std::string disk_;
+  bool mounted_ = false;
+  std::unique_ptr<ChildProcess> fleet_;
+};
+
+TEST_F(FullDiskTest, WorkersKeepTheirPlanAndPlanningGoesOnOnceThereIsRoom) {
+  Mount();
+  StartLine();
+  Fill();
+  // Small rows may still fit into what the log of the store holds already; then none do.
+  ASSERT_TRUE(line_.AwaitInLog(kRefused, 3));
+  EXPECT_THAT(line_.Log(), HasSubstr("database or disk is full"));
+
+  const std::size_t full_since = line_.Log().size();
+  const json before = line_.Group("demo");
+  line_.GroupAfterSteps("demo", 200);
+  ASSERT_TRUE(line_.AwaitInLog(kRefused, 3, full_since));
+  const json after = line_.Group("demo");
+  EXPECT_EQ(line_.CountInLog(kDecided, full_since), 0);
+  EXPECT_EQ(after["decided"], before["decided"]);
+  EXPECT_EQ(after["active_everywhere"], true);
+  EXPECT_GT(Number(after["solves"]), Number(before["solves"]));
+  EXPECT_TRUE(line_.daemon().running()) << line_.LogEnd();
+
+  Free();
+  const std::size_t free_since = line_.Log().size();
+  ASSERT_TRUE(line_.AwaitInLog(kDone, 2, free_since));
+  line_.KillDaemon();
+  CheckNothingWasLost();
+}
+
+TEST_F(FullDiskTest, ADaemonThatFindsNoRoomAtItsStartSaysSoAndEnds) {
+  Mount();
+  Fill();
+  line_.LaunchDaemon();
+  EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 74) << line_.LogEnd();
+  EXPECT_THAT(line_.Log(), HasSubstr("No space left on device"));
+  Free();
+  EXPECT_TRUE(line_.StartDaemon());
+}
+
+TEST_F(FullDiskTest, AWriteThatBreaksOffEndsTheDaemonAndItsSuccessorGoesOn) {
+  StartLine();
+  // Its own log must stay below the limit, so that the daemon can say what happened.
+  ASSERT_TRUE(AwaitCondition([this] { return WalSize() > 4 * line_.Log().size(); }));
+  const rlimit limit = {WalSize() + 5000, RLIM_INFINITY};
+  ASSERT_EQ(prlimit(line_.daemon().pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 74) << line_.LogEnd();
+  EXPECT_THAT(line_.Log(), HasSubstr("event=store.unusable"));
+  EXPECT_THAT(line_.Log(), HasSubstr("disk I/O error (SQLite 778"));  // SQLITE_IOERR_WRITE.
+  EXPECT_TRUE(fleet_->running());
+  CheckNothingWasLost();
+}
+
+}  // namespace
+}  // namespace ballast

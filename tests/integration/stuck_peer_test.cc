@@ -1,0 +1,111 @@
+// Goal: a worker that hangs, or whose network is gone, is named, loses its session, and
+// costs nobody else anything. Method: real daemons and workers; one worker process is
+// stopped (its kernel keeps the connection open), or a proxy stops forwarding the bytes of
+// one connection without a word to either end. gRPC keepalive ends such a session within
+// 15 s; what others do meanwhile is counted in plans and steps.
+
+#include <signal.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/child_process.h"
+#include "tests/integration/process_line.h"
+#include "tests/integration/tcp_proxy.h"
+
+namespace ballast {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+std::string Text(const json& value) { return value.get<std::string>(); }
+
+TEST(StuckPeerTest, AStoppedWorkerWedgesItsOwnGroupAndNoOther) {
+  const std::vector<std::string> groups = {"g0", "g1", "g2", "g3"};
+  std::string config;
+  for (const std::string& group : groups) config += ProcessLine::GroupOf4(group);
+  ProcessLine line("stopped_worker", ProcessLine::EagerConfig(config));
+  ASSERT_TRUE(line.StartDaemon());
+  std::vector<std::unique_ptr<ChildProcess>> fleets;
+  for (const std::string& group : groups) fleets.push_back(line.StartFleet(group, 4));
+  for (const std::string& group : groups) {
+    ASSERT_TRUE(line.AwaitInLog(absl::StrCat("event=plan.active group=", group), 1));
+  }
+
+  const pid_t stopped = WorkerPid(*fleets[1], 2);
+  ASSERT_GT(stopped, 0);
+  const std::size_t since = line.Log().size();
+  ASSERT_EQ(kill(stopped, SIGSTOP), 0);
+  ASSERT_TRUE(line.AwaitInLog("event=worker.silent group=g1 rank=2", 1, since));
+  const json wedged = line.GroupWhen("g1", "the rank is named", [](const json& group) {
+    return Text(group["waiting_for"]).find("rank 2 ") != std::string::npos;
+  });
+  EXPECT_EQ(wedged["ranks_connected"], 4) << "the session was closed at once";
+  EXPECT_EQ(wedged["workers"][2]["state"], "stale");
+  EXPECT_THAT(Text(wedged["workers"][2]["detail"]), HasSubstr("no heartbeat for"));
+
+  const std::size_t named = line.Log().size();
+  for (const char* group : {"g0", "g2", "g3"}) {
+    ASSERT_TRUE(line.AwaitInLog(absl::StrCat("event=plan.active group=", group), 3, named));
+  }
+  ASSERT_TRUE(line.AwaitInLog("event=worker.disconnected group=g1 rank=2", 1, since));
+  EXPECT_EQ(line.CountInLog("event=plan.active group=g1", named), 0);
+  EXPECT_THAT(Text(line.Group("g1")["waiting_for"]), HasSubstr("rank 2 missing"));
+  for (int rank : {0, 1, 3}) {
+    EXPECT_EQ(line.CountInLog(absl::StrCat("event=worker.disconnected group=g1 rank=", rank)), 0);
+  }
+
+  const std::size_t continued = line.Log().size();
+  ASSERT_EQ(kill(stopped, SIGCONT), 0);
+  ASSERT_TRUE(line.AwaitInLog("event=worker.connected group=g1 rank=2", 1, continued));
+  ASSERT_TRUE(line.AwaitInLog("event=plan.active group=g1", 1, continued));
+  for (auto& fleet : fleets) EXPECT_TRUE(line.EndFleet(*fleet));
+}
+
+TEST(StuckPeerTest, AWorkerBehindADeadNetworkServesOnAndComesBack) {
+  ProcessLine line("half_open", ProcessLine::EagerConfig(ProcessLine::GroupOf16("demo")));
+  ASSERT_TRUE(line.StartDaemon());
+  TcpProxy network(line.grpc_port());
+  auto fleet = line.StartFleet("demo", 16, network.port());
+  ASSERT_TRUE(line.AwaitInLog("event=plan.active", 1));
+
+  const std::size_t since = line.Log().size();
+  const int connections = network.connections();
+  network.Freeze(5);
+  ASSERT_TRUE(line.AwaitInLog("event=worker.silent group=demo rank=", 1, since));
+  const std::string log = line.Log();
+  constexpr char kRank[] = "event=worker.silent group=demo rank=";
+  const int rank = std::stoi(log.substr(log.find(kRank, since) + sizeof(kRank) - 1));
+  const std::string of_rank = absl::StrCat(" group=demo rank=", rank, " ");
+
+  // Its step is known from before only; the others count on, and so does serving.
+  const json silent = line.GroupWhen("demo", "the rank is named", [&](const json& group) {
+    return Text(group["waiting_for"]).find(absl::StrCat("rank ", rank, " ")) != std::string::npos;
+  });
+  const int other = (rank + 1) % 16;
+  const std::uint64_t step = Number(silent["workers"][other]["step"]);
+  const json later = line.GroupWhen("demo", "serving goes on", [&](const json& group) {
+    return Number(group["workers"][other]["step"]) >= step + 100;
+  });
+  EXPECT_EQ(later["decided"], silent["decided"]) << "a plan without all ranks";
+
+  // Both ends give the connection up by themselves; the worker makes a new one.
+  ASSERT_TRUE(line.AwaitInLog(absl::StrCat("event=worker.connected", of_rank), 1, since));
+  EXPECT_GT(network.connections(), connections);
+  const std::size_t back = line.Log().size();
+  ASSERT_TRUE(line.AwaitInLog("event=plan.active", 1, back));
+  for (int i = 0; i < 16; ++i) {
+    if (i == rank) continue;
+    EXPECT_EQ(line.CountInLog(absl::StrCat("event=worker.disconnected group=demo rank=", i, " ")),
+              0);
+  }
+  EXPECT_TRUE(line.EndFleet(*fleet));
+}
+
+}  // namespace
+}  // namespace ballast
