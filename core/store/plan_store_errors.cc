@@ -1,9 +1,15 @@
 #include "core/store/plan_store_errors.h"
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/fingerprint.h"
 
 namespace ballast {
+namespace {
+
+constexpr absl::string_view kOtherTerm = "ballast/other_term";
+
+}  // namespace
 
 std::string PlanPlace(absl::string_view ep_group, PlanVersion version) {
   return absl::StrCat("EP group ", ep_group, ", plan ", version.term, ".", version.sequence);
@@ -11,9 +17,13 @@ std::string PlanPlace(absl::string_view ep_group, PlanVersion version) {
 
 absl::Status CheckStoreTerm(std::uint64_t term, std::uint64_t store_term) {
   if (term == store_term) return absl::OkStatus();
-  return absl::FailedPreconditionError(
+  absl::Status status = absl::FailedPreconditionError(
       absl::StrCat("term ", term, " is not the store's, ", store_term));
+  status.SetPayload(kOtherTerm, absl::Cord());
+  return status;
 }
+
+bool IsOtherTerm(const absl::Status& status) { return status.GetPayload(kOtherTerm).has_value(); }
 
 absl::Status CheckStoreBase(absl::string_view ep_group, const PlanId& base,
                             const std::optional<PlanId>& decided,

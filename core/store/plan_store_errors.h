@@ -19,6 +19,9 @@ std::string PlanPlace(absl::string_view ep_group, PlanVersion version);
 // FailedPrecondition unless `term` is the store's.
 absl::Status CheckStoreTerm(std::uint64_t term, std::uint64_t store_term);
 
+// Whether `status` is of CheckStoreTerm(): somebody else decides on this store by now.
+bool IsOtherTerm(const absl::Status& status);
+
 // Aborted unless the history can go on with a plan on `base`: no plan is preparing and
 // `base` is the newest decided plan, if there is one.
 absl::Status CheckStoreBase(absl::string_view ep_group, const PlanId& base,

@@ -3,10 +3,13 @@
 #include <civetweb.h>
 
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 namespace ballast {
 namespace {
@@ -17,12 +20,31 @@ struct Answer {
   std::string body;
 };
 
-Answer HealthAnswer(const std::vector<HealthCheck>& checks, bool verbose) {
+// "verbose" and "exclude=NAME", which may be given again, joined by "&".
+struct HealthQuery {
+  bool verbose = false;
+  std::set<absl::string_view> excluded;
+};
+
+HealthQuery ParseHealthQuery(absl::string_view text) {
+  HealthQuery query;
+  for (absl::string_view part : absl::StrSplit(text, '&')) {
+    if (part == "verbose" || part == "verbose=1") query.verbose = true;
+    if (absl::ConsumePrefix(&part, "exclude=")) query.excluded.insert(part);
+  }
+  return query;
+}
+
+Answer HealthAnswer(const std::vector<HealthCheck>& checks, const HealthQuery& query) {
   Answer answer;
   bool all_ok = true;
   for (const HealthCheck& check : checks) {
+    if (query.excluded.contains(check.name)) {
+      if (query.verbose) absl::StrAppend(&answer.body, "[ ]", check.name, " excluded\n");
+      continue;
+    }
     all_ok = all_ok && check.ok;
-    if (verbose || !check.ok) {
+    if (query.verbose || !check.ok) {
       absl::StrAppend(&answer.body, check.ok ? "[+]" : "[-]", check.name, " ",
                       check.ok ? "ok" : "failed", ": ", check.detail, "\n");
     }
@@ -77,13 +99,13 @@ class CivetServer final : public HttpServer {
     const absl::string_view method(request.request_method);
     if (method != "GET" && method != "HEAD") return {405, "text/plain", "only GET and HEAD\n"};
     const absl::string_view path(request.local_uri);
-    const absl::string_view query(request.query_string == nullptr ? "" : request.query_string);
-    const bool verbose = query == "verbose" || query == "verbose=1";
+    const HealthQuery query =
+        ParseHealthQuery(request.query_string == nullptr ? "" : request.query_string);
     if (path == "/metrics") {
       return {200, "text/plain; version=0.0.4; charset=utf-8", content_.metrics()};
     }
-    if (path == "/livez") return HealthAnswer(content_.liveness(), verbose);
-    if (path == "/readyz") return HealthAnswer(content_.readiness(), verbose);
+    if (path == "/livez") return HealthAnswer(content_.liveness(), query);
+    if (path == "/readyz") return HealthAnswer(content_.readiness(), query);
     return {404, "text/plain", "there are /metrics, /livez, /readyz (add ?verbose)\n"};
   }
 

@@ -19,9 +19,9 @@ struct HttpContent {
   std::function<std::vector<HealthCheck>()> readiness;
 };
 
-// GET /metrics, /livez and /readyz (add ?verbose for the checks by name); 503 if a check
-// fails, 404 with the list of paths elsewhere. Read-only; plain HTTP: bind it to loopback
-// or put a proxy with TLS before it.
+// GET /metrics, /livez and /readyz (add ?verbose for the checks by name, &exclude=NAME to leave
+// one out); 503 if a check fails, 404 with the list of paths elsewhere. Read-only; plain HTTP: bind
+// it to loopback or put a proxy with TLS before it.
 class HttpServer {
  public:
   // `listen`: HOST:PORT; port 0 takes a free one. Unavailable, naming the address, if it

@@ -5,6 +5,8 @@
 #include <grpcpp/impl/codegen/service_type.h>
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "daemon/admin/admin_service.h"
 #include "daemon/admin/http_server.h"
 #include "daemon/admin/query_service.h"
+#include "daemon/admin/self_probe.h"
 #include "daemon/admin/status_report.h"
 #include "daemon/app/process_crash.h"
 #include "daemon/app/store_lock.h"
@@ -25,6 +28,7 @@
 #include "daemon/observe/event_observer.h"
 #include "daemon/observe/fan_out_observer.h"
 #include "daemon/observe/metrics.h"
+#include "daemon/observe/store_health.h"
 #include "daemon/publish/placement_service.h"
 #include "daemon/store/sqlite_plan_store.h"
 
@@ -62,11 +66,9 @@ class RunningDaemon final : public Daemon {
     BALLAST_ASSIGN_OR_RETURN(crash_points_, CrashPointsOfEnvironment());
     BALLAST_RETURN_IF_ERROR(OfStore(OpenStore()));
     metrics_ = std::make_unique<Metrics>(term_, grpc::Version(), clock_);
-    if (config_.store_kind == StoreKind::kSqlite) {
-      metrics_->SetStoreSpace([path = config_.store_path] { return FreeBytes(path); });
-    }
+    metrics_->SetStoreSpace(StoreSpace());
     observer_ = std::make_unique<FanOutObserver>(
-        std::vector<GroupObserver*>{metrics_.get(), &event_observer_});
+        std::vector<GroupObserver*>{metrics_.get(), &event_observer_, &store_health_});
     for (const GroupConfig& group : config_.groups) {
       BALLAST_RETURN_IF_ERROR(OpenGroup(group));
     }
@@ -77,13 +79,20 @@ class RunningDaemon final : public Daemon {
           {group->config.name, &group->config, group->control.get(), group->rollout.get()});
     }
     directory_ = std::make_unique<GroupDirectory>(std::move(handles));
-    status_ = std::make_unique<StatusReport>(*directory_, clock_);
+    self_probe_ = std::make_unique<SelfProbe>(SelfProbe::Parts{
+        [this] { return ProbeListener(config_.grpc_listen, grpc_port_, SelfProbe::kPeriod); },
+        [this](bool answered) { metrics_->OnSelfProbe(answered); }, [this] { UpdateServing(); },
+        clock_});
+    status_ = std::make_unique<StatusReport>(
+        StatusReportParts{*directory_, *store_, store_health_, StoreSpace(),
+                          [this] { return self_probe_->State(); }, term_, clock_});
     for (const std::unique_ptr<Group>& group : groups_) {
       group->rollout->Start();
       group->control->Start();
     }
     BALLAST_RETURN_IF_ERROR(Serve());
     BALLAST_RETURN_IF_ERROR(ServeAdmin());
+    self_probe_->Start();
     return ServeHttp();
   }
 
@@ -125,6 +134,12 @@ class RunningDaemon final : public Daemon {
       metrics_->OnStoreCall("recover", absl::DataLossError(finding), absl::ZeroDuration());
     }
     return absl::OkStatus();
+  }
+
+  // Free bytes where the store is; empty for a store in memory.
+  std::function<absl::StatusOr<std::int64_t>()> StoreSpace() const {
+    if (config_.store_kind == StoreKind::kMemory) return nullptr;
+    return [path = config_.store_path] { return FreeBytes(path); };
   }
 
   absl::Status OpenGroup(const GroupConfig& config) {
@@ -180,7 +195,7 @@ class RunningDaemon final : public Daemon {
                                                        config_.grpc_listen,
                                                        ": address in use or not of this machine"));
     }
-    SetServing(true);
+    UpdateServing();
     return absl::OkStatus();
   }
 
@@ -191,13 +206,22 @@ class RunningDaemon final : public Daemon {
     return parts;
   }
 
-  void SetServing(bool serving) {
+  // What grpc.health.v1 tells of each service. A service it does not know yet is unknown, so
+  // that the first call sets all. Not from two threads at once: Open(), then the probe's
+  // thread, then Drain().
+  void UpdateServing() {
     grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
     if (health == nullptr) return;
-    for (const char* service :
-         {"", "ballast.v1.Placement", "ballast.v1.Load", "ballast.v1.Query"}) {
-      health->SetServingStatus(service, serving);
+    const std::map<std::string, bool> serving = {{"", !status_->draining()},
+                                                 {"ballast.v1.Placement", status_->Leads()},
+                                                 {"ballast.v1.Load", status_->Leads()},
+                                                 {"ballast.v1.Query", !status_->draining()}};
+    for (const auto& [service, serves] : serving) {
+      const auto known = serving_.find(service);
+      if (known != serving_.end() && known->second == serves) continue;
+      health->SetServingStatus(service, serves);
     }
+    serving_ = serving;
   }
 
   // The query service too, as a service belongs to one server.
@@ -226,7 +250,8 @@ class RunningDaemon final : public Daemon {
 
   void Drain() {
     if (status_ != nullptr) status_->SetDraining();
-    if (server_ != nullptr) SetServing(false);
+    if (self_probe_ != nullptr) self_probe_->Stop();
+    if (server_ != nullptr && status_ != nullptr) UpdateServing();
     operations_.Close();
     for (const std::unique_ptr<Group>& group : groups_) {
       if (group->control != nullptr) group->control->Stop();
@@ -252,10 +277,13 @@ class RunningDaemon final : public Daemon {
   std::unique_ptr<PlanStore> store_;
   std::unique_ptr<Metrics> metrics_;
   EventObserver event_observer_;
+  StoreHealth store_health_;
   std::unique_ptr<FanOutObserver> observer_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<StatusReport> status_;
+  std::unique_ptr<SelfProbe> self_probe_;
+  std::map<std::string, bool> serving_;  // As grpc.health.v1 was told.
   std::unique_ptr<grpc::Service> placement_;
   std::unique_ptr<grpc::Service> load_;
   std::unique_ptr<grpc::Service> query_;

@@ -94,8 +94,10 @@ void EventObserver::OnDigestDisagreements(const std::string& group, RankId rank,
 
 void EventObserver::OnStoreCall(const char* call, const absl::Status& status, absl::Duration) {
   if (status.ok()) return;
-  log_.Write(Severity::kError, "store.error",
-             {{"call", call}, {"error", std::string(status.ToString())}});
+  log_.Write(
+      Severity::kError, "store.error",
+      {{"call", call},
+       {"error", absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message())}});
 }
 
 }  // namespace ballast
