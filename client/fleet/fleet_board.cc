@@ -23,6 +23,11 @@ bool FleetBoard::TryPush(const StepRecord& record) {
   return true;
 }
 
+std::uint64_t FleetBoard::last_pushed() const {
+  const std::uint64_t pushed = state_.pushed.load(std::memory_order_acquire);
+  return pushed == 0 ? 0 : queue_[(pushed - 1) % kQueueLength].step;
+}
+
 std::vector<StepRecord> FleetBoard::TakeAll() {
   std::uint64_t taken = state_.taken.load(std::memory_order_relaxed);
   const std::uint64_t pushed = state_.pushed.load(std::memory_order_acquire);
@@ -36,6 +41,12 @@ int FleetBoard::NumConnected() const {
   return static_cast<int>(std::count_if(ranks_.begin(), ranks_.end(), [](const RankBoard& rank) {
     return rank.connected.load(std::memory_order_acquire) != 0;
   }));
+}
+
+std::uint64_t FleetBoard::NumReturns() const {
+  std::uint64_t returns = 0;
+  for (const RankBoard& rank : ranks_) returns += rank.returns.load(std::memory_order_acquire);
+  return returns;
 }
 
 std::uint64_t FleetBoard::MovedSlots() const {

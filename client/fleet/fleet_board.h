@@ -17,6 +17,7 @@ struct alignas(64) RankBoard {
   std::atomic<std::uint32_t> connected;  // 1: a session with the daemon stands.
   std::atomic<std::uint64_t> plans_activated;
   std::atomic<std::uint64_t> moved_slots;
+  std::atomic<std::uint32_t> returns;  // Times it came back after it was lost.
 };
 
 // One step as it was served.
@@ -39,14 +40,21 @@ class FleetBoard {
 
   // False if the reader is kQueueLength records behind.
   bool TryPush(const StepRecord& record);
+  // Step of the newest record pushed; 0: none.
+  std::uint64_t last_pushed() const;
   // Everything pushed since the last call, oldest first.
   std::vector<StepRecord> TakeAll();
 
   void RequestStop() { state_.stop.store(1, std::memory_order_release); }
   bool stop_requested() const { return state_.stop.load(std::memory_order_acquire) != 0; }
 
+  // The step that all ranks have agreed is the last; 0: not known yet. All write the same.
+  void SetLastStep(std::uint64_t step) { state_.last_step.store(step, std::memory_order_release); }
+  std::uint64_t last_step() const { return state_.last_step.load(std::memory_order_acquire); }
+
   // Over all ranks.
   int NumConnected() const;
+  std::uint64_t NumReturns() const;
   std::uint64_t MovedSlots() const;
   // Plans that every rank has activated.
   std::uint64_t PlansActivatedByAll() const;
@@ -58,6 +66,7 @@ class FleetBoard {
     alignas(64) std::atomic<std::uint64_t> pushed;
     alignas(64) std::atomic<std::uint64_t> taken;
     std::atomic<std::uint32_t> stop;
+    std::atomic<std::uint64_t> last_step;
   };
 
   absl::Span<RankBoard> ranks_;

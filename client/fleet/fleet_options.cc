@@ -1,9 +1,15 @@
 #include "client/fleet/fleet_options.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
 #include "core/replay/synthetic_source.h"
 #include "core/replay/trace_source.h"
@@ -35,6 +41,17 @@ absl::StatusOr<Topology> TopologyOf(const FleetOptions& options,
       "the trace names a topology");
 }
 
+absl::Status CheckLoss(const FleetOptions& options, const Topology& topology) {
+  const FleetOptions::Loss& kill = options.kill;
+  if ((kill.rank.valid() || options.rejoin_ms >= 0) &&
+      options.mode != FleetOptions::Mode::kProcesses) {
+    return absl::InvalidArgumentError("--kill-worker and --rejoin-ms need --mode processes");
+  }
+  if (kill.rank.value < topology.num_ranks()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--kill-worker: rank ", kill.rank.value,
+                                                 " out of [0, ", topology.num_ranks(), ")"));
+}
+
 absl::Status CheckSetup(const FleetSetup& setup) {
   if (setup.topology.num_slots() < setup.shape.num_experts) {
     return absl::InvalidArgumentError(absl::StrCat("the fleet has ", setup.topology.num_slots(),
@@ -47,6 +64,42 @@ absl::Status CheckSetup(const FleetSetup& setup) {
                                                    setup.topology.num_ranks(), " ranks"));
   }
   return absl::OkStatus();
+}
+
+constexpr absl::string_view kMoments[] = {"", "loading", "prepared", "held", "active"};
+
+// "3@prepared", "3@120". Empty if it is well formed, as CLI11 wants it.
+std::string ParseLoss(const std::string& text, FleetOptions::Loss* loss) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '@');
+  constexpr char kForm[] = "is not RANK@STEP or RANK@loading, prepared, held, active";
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &loss->rank.value) || !loss->rank.valid()) {
+    return absl::StrCat(text, " ", kForm);
+  }
+  const auto moment = std::find(std::begin(kMoments) + 1, std::end(kMoments), parts[1]);
+  if (moment != std::end(kMoments)) {
+    loss->moment = static_cast<FleetOptions::Loss::Moment>(moment - std::begin(kMoments));
+    return "";
+  }
+  const bool is_step = absl::SimpleAtoi(parts[1], &loss->step) && loss->step > 0;
+  return is_step ? "" : absl::StrCat(text, " ", kForm);
+}
+
+// What a test of lost workers needs.
+void AddLossOptions(CLI::App& app, FleetOptions& options) {
+  app.add_option_function<std::string>(
+         "--kill-worker", [&options](const std::string& text) { ParseLoss(text, &options.kill); },
+         "SIGKILL for one worker process, once: RANK@STEP, or when its session is there: "
+         "RANK@loading, prepared, held, active")
+      ->check([](const std::string& text) {
+        FleetOptions::Loss loss;
+        return ParseLoss(text, &loss);
+      })
+      ->type_name("RANK@WHEN");
+  app.add_option("--rejoin-ms", options.rejoin_ms,
+                 "a worker process that was killed comes back after so long as a new incarnation, "
+                 "on the plan of the others, who wait for it; default: a lost worker ends the "
+                 "fleet")
+      ->check(CLI::Range(0, 60000));
 }
 
 }  // namespace
@@ -82,6 +135,7 @@ void AddFleetOptions(CLI::App& app, FleetOptions& options) {
   app.add_option("--tokens-per-rank", options.tokens_per_rank, "of the synthetic load, per step")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  AddLossOptions(app, options);
   app.add_option_function<std::string>(
          "-o", [&options](const std::string& form) { options.json = form == "json"; },
          "table or json")
@@ -99,6 +153,7 @@ absl::StatusOr<FleetSetup> SetUpFleet(FleetOptions& options) {
     FleetSetup setup = {synthetic.shape, std::move(topology), synthetic.num_request_slots};
     BALLAST_RETURN_IF_ERROR(CheckSyntheticOptions(synthetic));
     BALLAST_RETURN_IF_ERROR(CheckSetup(setup));
+    BALLAST_RETURN_IF_ERROR(CheckLoss(options, setup.topology));
     return setup;
   }
   BALLAST_ASSIGN_OR_RETURN(const auto reader, TraceReader::Open(options.trace));
@@ -106,6 +161,7 @@ absl::StatusOr<FleetSetup> SetUpFleet(FleetOptions& options) {
   BALLAST_ASSIGN_OR_RETURN(Topology topology, TopologyOf(options, info.ranks));
   FleetSetup setup = {info.shape, std::move(topology), info.num_request_slots};
   BALLAST_RETURN_IF_ERROR(CheckSetup(setup));
+  BALLAST_RETURN_IF_ERROR(CheckLoss(options, setup.topology));
   return setup;
 }
 

@@ -17,6 +17,15 @@ namespace ballast {
 struct FleetOptions {
   enum class Mode { kProcesses, kThreads };
 
+  // When a worker process is to be lost, once. "loading", "prepared" and "held" are the
+  // moments at which its session has told it so, "active" that at which it has switched.
+  struct Loss {
+    enum class Moment { kStep, kLoading, kPrepared, kHeld, kActive };
+    RankId rank;  // Invalid: none.
+    Moment moment = Moment::kStep;
+    std::uint64_t step = 0;  // kStep.
+  };
+
   std::string daemon = "127.0.0.1:7441";
   std::string ep_group = "default";
   std::string trace;  // A file, or "synthetic".
@@ -32,7 +41,9 @@ struct FleetOptions {
   int spill_threshold = 4;      // RouterOptions::spill_threshold.
   std::uint64_t seed = 1;       // Of the synthetic load.
   int num_layers = 0;           // Synthetic only, as the next; 0: 58.
-  int tokens_per_rank = 8;      // Request slots per rank, one token per step each.
+  Loss kill;                    // By SIGKILL.
+  int rejoin_ms = -1;       // A lost worker comes back after this time; -1: a loss ends the fleet.
+  int tokens_per_rank = 8;  // Request slots per rank, one token per step each.
 
   bool synthetic() const { return trace == "synthetic"; }
 };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "client/fleet/fleet_board.h"
@@ -15,6 +16,7 @@
 #include "client/fleet/fleet_worker.h"
 #include "client/fleet/live_table.h"
 #include "client/fleet/lockstep.h"
+#include "client/fleet/plan_board.h"
 #include "client/fleet/planner_query.h"
 #include "client/fleet/shared_region.h"
 #include "client/fleet/step_exchange.h"
@@ -47,17 +49,19 @@ class Fleet {
         exchange_(SizeOf(setup_), region_),
         board_(setup_.topology.num_ranks(), region_),
         weights_(setup_.shape.num_layers, setup_.topology, region_),
+        plans_(setup_.shape.num_layers, setup_.topology, region_),
         table_(options_.json ? stderr : stdout, setup_.topology.num_ranks()) {}
 
   static std::size_t RegionBytes(const FleetSetup& setup) {
     return SharedRegion::BytesOf<Lockstep::State>(1) + StepExchange::RegionBytes(SizeOf(setup)) +
            FleetBoard::RegionBytes(setup.topology.num_ranks()) +
-           WeightMemory::RegionBytes(setup.shape.num_layers, setup.topology);
+           WeightMemory::RegionBytes(setup.shape.num_layers, setup.topology) +
+           PlanBoard::RegionBytes(setup.shape.num_layers, setup.topology);
   }
 
   int Run() {
     weights_.LoadAll(InitialPlan(setup_.shape, setup_.topology));
-    const FleetLinks links = {options_, setup_, lockstep_, exchange_, board_, weights_};
+    const FleetLinks links = {options_, setup_, lockstep_, exchange_, board_, weights_, plans_};
     auto crew = WorkerCrew::Start(options_.mode, setup_.topology.num_ranks(),
                                   [links](RankId rank) { return RunFleetWorker(links, rank); });
     if (!crew.ok()) {
@@ -78,8 +82,11 @@ class Fleet {
   void Watch(WorkerCrew& crew) {
     while (true) {
       WaitForSignal();
-      const std::optional<WorkerCrew::Loss> loss = crew.FindLoss();
-      if (loss.has_value()) OnLoss(*loss);
+      for (const WorkerCrew::Loss& loss : crew.FindLosses()) OnLoss(loss);
+      if (crew.num_running() == 0 && !returns_.empty()) {
+        lockstep_.Abort(-1, "all workers are lost");
+      }
+      BringBack(crew);
       if (lockstep_.aborted()) BeginEnd();
       ShowProgress();
       if (crew.num_running() == 0) return;
@@ -104,7 +111,29 @@ class Fleet {
   }
 
   // A worker that gave up has said why in the lockstep; one that was killed has not.
-  void OnLoss(const WorkerCrew::Loss& loss) { lockstep_.Abort(loss.rank.value, loss.how); }
+  void OnLoss(const WorkerCrew::Loss& loss) {
+    if (!loss.killed || options_.rejoin_ms < 0) {
+      lockstep_.Abort(loss.rank.value, loss.how);
+      return;
+    }
+    std::fprintf(stderr, "rank %d: lost: %s\n", loss.rank.value, loss.how.c_str());
+    board_.rank(loss.rank).connected.store(0, std::memory_order_release);
+    weights_.Wipe(setup_.topology.slots_of(loss.rank));
+    returns_.push_back({loss.rank, RealClock().Uptime() + absl::Milliseconds(options_.rejoin_ms)});
+  }
+
+  // Those whose time has come.
+  void BringBack(WorkerCrew& crew) {
+    if (lockstep_.aborted()) returns_.clear();
+    std::erase_if(returns_, [&](const Return& lost) {
+      if (RealClock().Uptime() < lost.at) return false;
+      board_.rank(lost.rank).returns.fetch_add(1, std::memory_order_release);
+      const absl::Status status = crew.Restart(lost.rank);
+      if (!status.ok()) lockstep_.Abort(lost.rank.value, status.message());
+      std::fprintf(stderr, "rank %d: begins anew\n", lost.rank.value);
+      return true;
+    });
+  }
 
   void BeginEnd() { end_by_ = std::min(end_by_, RealClock().Uptime() + kPatience); }
 
@@ -121,6 +150,7 @@ class Fleet {
     FleetSummary summary = {.plans_activated = board_.PlansActivatedByAll(),
                             .workers = board_.NumConnected(),
                             .moved_slots = board_.MovedSlots(),
+                            .returns = board_.NumReturns(),
                             .planner = AskPlanner(options_.daemon, options_.ep_group)};
     last_fifth_.FillIn(&summary);
     std::fprintf(options_.json ? stderr : stdout, "%s", summary.Text().c_str());
@@ -146,8 +176,14 @@ class Fleet {
   StepExchange exchange_;
   FleetBoard board_;
   WeightMemory weights_;
+  PlanBoard plans_;
   LiveTable table_;
   LastFifth last_fifth_;
+  struct Return {
+    RankId rank;
+    absl::Duration at;  // Uptime.
+  };
+  std::vector<Return> returns_;  // Of workers that are lost now.
   bool stopped_by_signal_ = false;
   absl::Duration end_by_ = absl::InfiniteDuration();
 };

@@ -8,7 +8,7 @@
 namespace ballast {
 
 std::string FleetSummary::Json() const {
-  const nlohmann::json document = {
+  nlohmann::json document = {
       {"steps", steps},
       {"plans_activated", plans_activated},
       {"workers", workers},
@@ -17,6 +17,7 @@ std::string FleetSummary::Json() const {
       {"moved_slots", moved_slots},
       {"planner", planner},
   };
+  if (returns > 0) document["returns"] = returns;
   return document.dump();
 }
 

@@ -18,7 +18,8 @@ struct FleetSummary {
   double imbalance_before = 1;        // Mean over the last fifth of the steps, and layers.
   double imbalance_after = 1;
   std::uint64_t moved_slots = 0;
-  std::string planner = {};  // As the daemon says; empty: it was not reached.
+  std::uint64_t returns = 0;  // Of workers that were lost. In the JSON only if there are any.
+  std::string planner = {};   // As the daemon says; empty: it was not reached.
 
   // A plan was activated by all workers, and the balance is better for it.
   bool improved() const { return plans_activated > 0 && imbalance_after < imbalance_before; }

@@ -1,11 +1,15 @@
 #include "client/fleet/fleet_worker.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +27,10 @@
 
 namespace ballast {
 namespace {
+
+// For a rank that comes back: the others wait in the step that it is missing from, unless
+// they are lost too.
+constexpr absl::Duration kPeerPatience = absl::Seconds(30);
 
 // Paces the steps of the fleet: rank 0 waits here before it meets the others.
 class Pacer {
@@ -44,9 +52,19 @@ class Pacer {
 
 // Shows on the board whether the session stands, and tells people of what went wrong,
 // once per kind of event. Tell() is called on the session's thread.
+//
+// It is also what kills this process where the command line says so.
 class EventTeller {
  public:
-  EventTeller(RankBoard& board, RankId rank) : board_(board), rank_(rank) {}
+  EventTeller(const FleetOptions& options, RankBoard& board, RankId rank)
+      : board_(board), rank_(rank) {
+    const bool is_first = board.returns.load(std::memory_order_acquire) == 0;
+    if (is_first && options.kill.rank == rank) kill_ = options.kill;
+  }
+
+  void OnStep(std::uint64_t step) {
+    if (kill_.moment == FleetOptions::Loss::Moment::kStep && step == kill_.step) Die();
+  }
 
   // Keeps the board as it is: the session is about to be closed from this end.
   void Leave() { left_.store(true, std::memory_order_release); }
@@ -54,6 +72,7 @@ class EventTeller {
   void Tell(const WorkerEvent& event) {
     using Kind = WorkerEvent::Kind;
     if (left_.load(std::memory_order_acquire)) return;
+    if (kill_.rank.valid() && event.kind == KillingEvent(kill_.moment)) Die();
     if (event.kind == Kind::kConnected) board_.connected.store(1, std::memory_order_release);
     if (event.kind == Kind::kDisconnected) board_.connected.store(0, std::memory_order_release);
     const bool is_fault =
@@ -66,8 +85,28 @@ class EventTeller {
   }
 
  private:
+  static std::optional<WorkerEvent::Kind> KillingEvent(FleetOptions::Loss::Moment moment) {
+    switch (moment) {
+      case FleetOptions::Loss::Moment::kLoading:
+        return WorkerEvent::Kind::kPlanReceived;
+      case FleetOptions::Loss::Moment::kPrepared:
+        return WorkerEvent::Kind::kPlanPrepared;
+      case FleetOptions::Loss::Moment::kHeld:
+        return WorkerEvent::Kind::kPlanHeld;
+      case FleetOptions::Loss::Moment::kActive:
+        return WorkerEvent::Kind::kPlanActivated;
+      case FleetOptions::Loss::Moment::kStep:
+        return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  // As a process dies that is killed from outside: nothing is closed or written any more.
+  static void Die() { kill(getpid(), SIGKILL); }
+
   RankBoard& board_;
   const RankId rank_;
+  FleetOptions::Loss kill_;
   std::atomic<bool> left_{false};
   std::array<bool, 32> told_{};
 };
@@ -78,7 +117,7 @@ class FleetWorker {
       : links_(links),
         rank_(rank),
         board_(links.board.rank(rank)),
-        teller_(board_, rank),
+        teller_(links.options, board_, rank),
         sender_(links.setup.shape, links.setup.topology),
         loader_(links.weights),
         pacer_(links.options.step_ms) {}
@@ -86,6 +125,10 @@ class FleetWorker {
   absl::Status Start() {
     const FleetSetup& setup = links_.setup;
     BALLAST_ASSIGN_OR_RETURN(source_, MakeRequestSource(links_.options, setup));
+    std::optional<PlacementPlan> start_plan;
+    if (board_.returns.load(std::memory_order_acquire) > 0) {
+      BALLAST_RETURN_IF_ERROR(TakeOver(&start_plan));
+    }
     const PlanIntake intake(setup.shape, setup.topology, rank_, /*membership_gen=*/0);
     BALLAST_ASSIGN_OR_RETURN(PlanInHand initial,
                              intake.Make(InitialPlan(setup.shape, setup.topology)));
@@ -95,6 +138,7 @@ class FleetWorker {
     options.ep_group = links_.options.ep_group;
     options.rank = rank_;
     options.shape = setup.shape;
+    options.start_plan = std::move(start_plan);
     options.reconnect_cap = absl::Milliseconds(links_.options.reconnect_ms);
     options.router.spill_threshold = links_.options.spill_threshold;
     options.on_event = [this](const WorkerEvent& event) { teller_.Tell(event); };
@@ -106,27 +150,76 @@ class FleetWorker {
 
   // OK after the last step; Aborted if somebody else gave up.
   absl::Status Serve() {
-    for (std::uint64_t step = 1;; ++step) {
+    std::uint64_t step = served_;  // As far as the process before this one came.
+    const std::uint64_t last = links_.board.last_step();
+    if (last > 0 && step > last) return RecordMissed(last);
+    while (step == 0 || !IsLast(step)) {
+      ++step;
       BALLAST_RETURN_IF_ERROR(ServeStep(step));
-      const bool is_last = step == links_.options.num_steps || links_.exchange.StopWanted(step);
-      if (!is_last) continue;
-      // The counts of the last step are complete only once all ranks have met again.
-      teller_.Leave();
-      if (!links_.lockstep.Arrive()) return absl::AbortedError("another rank gave up");
-      return Record(step);
     }
+    // The counts of the last step are complete only once all ranks have met again.
+    links_.board.SetLastStep(step);
+    teller_.Leave();
+    if (!links_.lockstep.Arrive(rank_)) return absl::AbortedError("another rank gave up");
+    return Record(step);
   }
 
  private:
+  bool IsLast(std::uint64_t step) const {
+    return step == links_.options.num_steps || links_.exchange.StopWanted(step);
+  }
+
+  // Goes on after the last meeting that the process before this one has come to: what it
+  // owed to the others since then is made up for, and `start_plan` is what they serve now.
+  absl::Status TakeOver(std::optional<PlacementPlan>* start_plan) {
+    served_ = links_.lockstep.rounds(rank_);
+    if (served_ > 0 && !links_.lockstep.Await(static_cast<std::uint32_t>(served_))) {
+      return absl::AbortedError("another rank gave up");
+    }
+    moved_before_ = board_.moved_slots.load(std::memory_order_acquire);
+    const std::uint64_t last = links_.board.last_step();
+    if (served_ > 0 && (last == 0 || served_ <= last)) {
+      CountReceived(served_);
+      BALLAST_RETURN_IF_ERROR(RecordMissed(served_ - 1));
+    }
+    if (last > 0 && served_ > last) return absl::OkStatus();
+    BALLAST_ASSIGN_OR_RETURN(const RankId peer, AwaitPeer(served_ + 1));
+    *start_plan = links_.plans.Read(peer);
+    // The others have switched without it.
+    if ((*start_plan)->version != links_.plans.Read(rank_).version) {
+      board_.plans_activated.fetch_add(1, std::memory_order_release);
+    }
+    links_.weights.LoadRank(**start_plan, links_.setup.topology.slots_of(rank_));
+    return absl::OkStatus();
+  }
+
+  // A rank that has come to the meeting of `step`: what it serves then, all serve.
+  absl::StatusOr<RankId> AwaitPeer(std::uint64_t step) {
+    const absl::Duration give_up = RealClock().Uptime() + kPeerPatience;
+    while (RealClock().Uptime() < give_up) {
+      for (int peer = 0; peer < links_.setup.topology.num_ranks(); ++peer) {
+        if (peer != rank_.value && links_.lockstep.rounds(RankId(peer)) >= step) {
+          return RankId(peer);
+        }
+      }
+      if (links_.lockstep.aborted()) return absl::AbortedError("another rank gave up");
+      absl::SleepFor(absl::Milliseconds(2));
+    }
+    return absl::UnavailableError(
+        absl::StrCat("step ", step, ": no other rank came whose plan could be taken over"));
+  }
+
   absl::Status ServeStep(std::uint64_t step) {
     if (rank_.value == 0) pacer_.Wait();
+    teller_.OnStep(step);
     if (session_->BeginStep(step) || active_plan_ == nullptr) AdoptPlan();
     BALLAST_RETURN_IF_ERROR(SendPicks(step));
     links_.exchange.Word(step, rank_) = {
         .vote = session_->Vote(),
         .digest_prefix = session_->active_digest_prefix(),
+        .version = session_->active().version,
         .wants_stop = links_.board.stop_requested() ? std::uint64_t{1} : 0};
-    if (!links_.lockstep.Arrive()) return absl::AbortedError("another rank gave up");
+    if (!links_.lockstep.Arrive(rank_)) return absl::AbortedError("another rank gave up");
     BALLAST_RETURN_IF_ERROR(CheckOnePlan(step));
     BALLAST_RETURN_IF_ERROR(CheckWeights(step));
     ReceivePicks(step);
@@ -139,7 +232,8 @@ class FleetWorker {
   void AdoptPlan() {
     if (active_plan_ != nullptr) board_.plans_activated.fetch_add(1, std::memory_order_release);
     active_plan_ = session_->active_plan();
-    board_.moved_slots.store(loader_.moved_slots(), std::memory_order_release);
+    board_.moved_slots.store(moved_before_ + loader_.moved_slots(), std::memory_order_release);
+    if (links_.options.rejoin_ms >= 0) links_.plans.Write(rank_, *active_plan_);
   }
 
   absl::Status SendPicks(std::uint64_t step) {
@@ -181,30 +275,39 @@ class FleetWorker {
     const SlotRange own = links_.setup.topology.slots_of(rank_);
     for (int layer = 0; layer < links_.setup.shape.num_layers; ++layer) {
       const LayerId id(layer);
-      std::uint64_t received = 0;
       for (int i = 0; i < own.count; ++i) {
         const std::uint64_t picks = links_.exchange.PicksFor(step, id, SlotId(own.first.value + i));
         session_->counters().Add(id, i, picks);
-        received += picks;
+      }
+    }
+    CountReceived(step);
+  }
+
+  // What rank 0 needs to write the step down.
+  void CountReceived(std::uint64_t step) {
+    const SlotRange own = links_.setup.topology.slots_of(rank_);
+    for (int layer = 0; layer < links_.setup.shape.num_layers; ++layer) {
+      const LayerId id(layer);
+      std::uint64_t received = 0;
+      for (int i = 0; i < own.count; ++i) {
+        received += links_.exchange.PicksFor(step, id, SlotId(own.first.value + i));
       }
       links_.exchange.Received(step, rank_)[layer] = static_cast<std::uint32_t>(received);
       links_.exchange.ShadowReceived(step, rank_)[layer] =
           static_cast<std::uint32_t>(links_.exchange.ShadowPicksFor(step, id, rank_));
     }
-    if (rank_.value == 0) RememberPlan(step);
   }
 
-  // Which plan served a step, until its record is written one step later.
-  void RememberPlan(std::uint64_t step) {
-    plan_of_step_[step % 2] = {session_->active().version, session_->active_digest_prefix()};
+  // Of a step before the one that was served last, unless it was recorded before the loss.
+  absl::Status RecordMissed(std::uint64_t step) {
+    return step > links_.board.last_pushed() ? Record(step) : absl::OkStatus();
   }
 
   // Rank 0 writes down a step of which all ranks have counted their part.
   absl::Status Record(std::uint64_t step) {
     if (rank_.value != 0) return absl::OkStatus();
-    StepRecord record = {.step = step,
-                         .plan = plan_of_step_[step % 2].first,
-                         .digest_prefix = plan_of_step_[step % 2].second};
+    const RankWord& word = links_.exchange.Word(step, rank_);
+    StepRecord record = {.step = step, .plan = word.version, .digest_prefix = word.digest_prefix};
     const int num_ranks = links_.setup.topology.num_ranks();
     std::vector<LayerBalance> before, after;
     std::vector<double> before_picks(num_ranks), after_picks(num_ranks);
@@ -253,7 +356,8 @@ class FleetWorker {
   std::unique_ptr<ReplicaRouter> shadow_router_;
   std::unique_ptr<WorkerSession> session_;  // Destroyed before what it calls.
   std::shared_ptr<const PlacementPlan> active_plan_;
-  std::array<std::pair<PlanVersion, std::uint64_t>, 2> plan_of_step_;
+  std::uint64_t served_ = 0;        // Steps that the process before this one has met in.
+  std::uint64_t moved_before_ = 0;  // Slots that it has moved.
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "client/fleet/fleet_board.h"
 #include "client/fleet/fleet_options.h"
 #include "client/fleet/lockstep.h"
+#include "client/fleet/plan_board.h"
 #include "client/fleet/step_exchange.h"
 #include "client/fleet/weight_memory.h"
 #include "core/base/ids.h"
@@ -18,6 +19,7 @@ struct FleetLinks {
   StepExchange& exchange;
   FleetBoard& board;
   WeightMemory& weights;
+  PlanBoard& plans;
 };
 
 // Serves as `rank` until the last step or the end of the lockstep, with a worker session,
@@ -25,6 +27,9 @@ struct FleetLinks {
 // records them on the board. In each step a rank checks that all ranks route by one plan
 // and that its slots hold the experts which that plan routes to them; what fails aborts
 // the lockstep with the values.
+//
+// A worker that comes back (RankBoard::returns) goes on where the one before it died, on
+// the plan that the others serve, with weights loaded as from disk.
 //
 // The exit status of the worker: 0 after the last step, 1 otherwise.
 int RunFleetWorker(const FleetLinks& links, RankId rank);

@@ -30,19 +30,32 @@ void WakeAll(std::atomic<std::uint32_t>& word) {
 
 }  // namespace
 
-bool Lockstep::Arrive() {
-  const std::uint32_t generation = state_.generation.load(std::memory_order_acquire);
+bool Lockstep::Arrive(RankId rank) {
   if (aborted()) return false;
-  if (state_.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == num_ranks_) {
-    // Nobody arrives for the next round before the generation turns.
-    state_.arrived.store(0, std::memory_order_relaxed);
-    state_.generation.fetch_add(1, std::memory_order_release);
-    WakeAll(state_.generation);
-    return true;
-  }
-  while (state_.generation.load(std::memory_order_acquire) == generation) {
+  const std::uint32_t round = rounds(rank) + 1;
+  state_.rounds[rank.value].store(round, std::memory_order_seq_cst);
+  return Await(round);
+}
+
+// Whoever sees that all have come says so: the last to come may have died before it could.
+bool Lockstep::Await(std::uint32_t round) {
+  while (true) {
+    std::uint32_t generation = state_.generation.load(std::memory_order_acquire);
+    if (generation >= round) return true;
     if (aborted()) return false;
+    if (AllArrived(round)) {
+      if (state_.generation.compare_exchange_strong(generation, round)) {
+        WakeAll(state_.generation);
+      }
+      continue;
+    }
     SleepWhile(state_.generation, generation);
+  }
+}
+
+bool Lockstep::AllArrived(std::uint32_t round) const {
+  for (int rank = 0; rank < num_ranks_; ++rank) {
+    if (rounds(RankId(rank)) < round) return false;
   }
   return true;
 }

@@ -17,6 +17,7 @@ namespace ballast {
 struct RankWord {
   VoteWord vote;
   std::uint64_t digest_prefix = 0;  // Of the plan that this step is routed by.
+  PlanVersion version{};            // Of the same.
   std::uint64_t wants_stop = 0;     // 1: this step shall be the last.
 };
 

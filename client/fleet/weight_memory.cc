@@ -18,15 +18,28 @@ std::size_t WeightMemory::RegionBytes(int num_layers, const Topology& topology) 
 }
 
 WeightMemory::WeightMemory(int num_layers, const Topology& topology, SharedRegion& region)
-    : num_slots_(topology.num_slots()),
+    : num_layers_(num_layers),
+      num_slots_(topology.num_slots()),
       slots_(region.Take<WeightBlock>(BlockCount(num_layers, topology))),
       spares_(region.Take<WeightBlock>(BlockCount(num_layers, topology))) {}
 
 void WeightMemory::LoadAll(const PlacementPlan& plan) {
+  LoadRank(plan, {SlotId(0), plan.num_slots});
+}
+
+void WeightMemory::LoadRank(const PlacementPlan& plan, SlotRange own) {
   for (int layer = 0; layer < plan.num_layers(); ++layer) {
     const absl::Span<const ExpertId> experts = plan.experts(LayerId(layer));
-    for (int number = 0; number < plan.num_slots; ++number) {
+    for (int number = own.first.value; number < own.first.value + own.count; ++number) {
       slot(LayerId(layer), SlotId(number)) = BlockOf(LayerId(layer), experts[number]);
+    }
+  }
+}
+
+void WeightMemory::Wipe(SlotRange own) {
+  for (int layer = 0; layer < num_layers_; ++layer) {
+    for (int number = own.first.value; number < own.first.value + own.count; ++number) {
+      slot(LayerId(layer), SlotId(number)).fill(~0u);
     }
   }
 }
@@ -48,6 +61,10 @@ ExpertId WeightMemory::ExpertIn(LayerId layer, const WeightBlock& block) {
 
 std::optional<Nack> MemoryWeightLoader::StageMove(const SlotMove& move) {
   WeightBlock& spare = memory_.spare(move.layer, move.slot);
+  if (!move.source.valid()) {
+    spare = WeightMemory::BlockOf(move.layer, move.expert);
+    return std::nullopt;
+  }
   spare = memory_.slot(move.layer, move.source);
   const ExpertId found = WeightMemory::ExpertIn(move.layer, spare);
   if (found == move.expert) return std::nullopt;

@@ -31,6 +31,11 @@ class WeightMemory {
   // Loads every slot with its expert, as an engine does from disk before it serves.
   void LoadAll(const PlacementPlan& plan);
 
+  // The same for the slots of one rank, as when its process begins anew.
+  void LoadRank(const PlacementPlan& plan, SlotRange own);
+  // What becomes of the slots of a rank whose process is gone.
+  void Wipe(SlotRange own);
+
   WeightBlock& slot(LayerId layer, SlotId slot) { return slots_[Offset(layer, slot)]; }
   // Spare memory beside that slot.
   WeightBlock& spare(LayerId layer, SlotId slot) { return spares_[Offset(layer, slot)]; }
@@ -44,6 +49,7 @@ class WeightMemory {
     return static_cast<std::size_t>(layer.value) * num_slots_ + slot.value;
   }
 
+  int num_layers_ = 0;
   int num_slots_ = 0;
   absl::Span<WeightBlock> slots_;   // [num_layers * num_slots]
   absl::Span<WeightBlock> spares_;  // [num_layers * num_slots]
@@ -55,7 +61,8 @@ class MemoryWeightLoader final : public WeightLoader {
   // `memory` must outlive it.
   explicit MemoryWeightLoader(WeightMemory& memory) : memory_(memory) {}
 
-  // WEIGHT_SOURCE_MISSING if a source holds another expert than the move says.
+  // A move without a source is loaded as from disk. WEIGHT_SOURCE_MISSING if a source holds another
+  // expert than the move says.
   std::optional<Nack> Stage(const StageRequest& request, StageControl& control) override;
   void Activate(const PlanId& plan) noexcept override;
   void Retire(const PlanId& plan) override;

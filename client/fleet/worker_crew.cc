@@ -19,34 +19,42 @@ class ProcessCrew final : public WorkerCrew {
  public:
   ~ProcessCrew() override { Kill(); }
 
-  absl::Status Fork(int num_ranks, const Work& work) {
-    // What is buffered would be written once by each child.
-    std::fflush(nullptr);
-    const pid_t parent = getpid();
-    for (int rank = 0; rank < num_ranks; ++rank) {
-      const pid_t pid = fork();
-      if (pid < 0) {
-        return absl::ResourceExhaustedError(
-            absl::StrCat("rank ", rank, ": fork: ", std::strerror(errno)));
-      }
-      if (pid == 0) RunChild(parent, RankId(rank), work);
-      pids_.push_back(pid);
+  ProcessCrew(int num_ranks, const Work& work) : work_(work), pids_(num_ranks, 0) {}
+
+  absl::Status ForkAll() {
+    for (std::size_t rank = 0; rank < pids_.size(); ++rank) {
+      const absl::Status status = Restart(RankId(static_cast<int>(rank)));
+      if (!status.ok()) return status;
     }
-    num_running_ = num_ranks;
     return absl::OkStatus();
   }
 
-  std::optional<Loss> FindLoss() override {
-    std::optional<Loss> loss;
+  absl::Status Restart(RankId rank) override {
+    // What is buffered would be written once by each child.
+    std::fflush(nullptr);
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid < 0) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("rank ", rank.value, ": fork: ", std::strerror(errno)));
+    }
+    if (pid == 0) RunChild(parent, rank, work_);
+    pids_[rank.value] = pid;
+    ++num_running_;
+    return absl::OkStatus();
+  }
+
+  std::vector<Loss> FindLosses() override {
+    std::vector<Loss> losses;
     for (std::size_t rank = 0; rank < pids_.size(); ++rank) {
       int status = 0;
       if (pids_[rank] == 0 || waitpid(pids_[rank], &status, WNOHANG) != pids_[rank]) continue;
       const pid_t pid = std::exchange(pids_[rank], 0);
       --num_running_;
       if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
-      if (!loss.has_value()) loss = Loss{RankId(static_cast<int>(rank)), How(pid, status)};
+      losses.push_back({RankId(static_cast<int>(rank)), How(pid, status), WIFSIGNALED(status)});
     }
-    return loss;
+    return losses;
   }
 
   int num_running() const override { return num_running_; }
@@ -83,6 +91,7 @@ class ProcessCrew final : public WorkerCrew {
     return absl::StrCat("process ", pid, " ended with status ", WEXITSTATUS(status));
   }
 
+  const Work work_;
   std::vector<pid_t> pids_;  // By rank; 0: ended and waited for.
   int num_running_ = 0;
 };
@@ -98,14 +107,18 @@ class ThreadCrew final : public WorkerCrew {
   }
   ~ThreadCrew() override { Kill(); }
 
-  std::optional<Loss> FindLoss() override {
-    std::optional<Loss> loss;
+  std::vector<Loss> FindLosses() override {
+    std::vector<Loss> losses;
     for (std::size_t rank = 0; rank < states_.size(); ++rank) {
       int expected = kFailed;
       if (!states_[rank].compare_exchange_strong(expected, kDone)) continue;
-      if (!loss.has_value()) loss = Loss{RankId(static_cast<int>(rank)), "its thread gave up"};
+      losses.push_back({RankId(static_cast<int>(rank)), "its thread gave up"});
     }
-    return loss;
+    return losses;
+  }
+
+  absl::Status Restart(RankId) override {
+    return absl::UnimplementedError("threads are not started anew");
   }
 
   int num_running() const override {
@@ -135,8 +148,8 @@ class ThreadCrew final : public WorkerCrew {
 absl::StatusOr<std::unique_ptr<WorkerCrew>> WorkerCrew::Start(FleetOptions::Mode mode,
                                                               int num_ranks, const Work& work) {
   if (mode == FleetOptions::Mode::kThreads) return std::make_unique<ThreadCrew>(num_ranks, work);
-  auto crew = std::make_unique<ProcessCrew>();
-  if (absl::Status status = crew->Fork(num_ranks, work); !status.ok()) return status;
+  auto crew = std::make_unique<ProcessCrew>(num_ranks, work);
+  if (absl::Status status = crew->ForkAll(); !status.ok()) return status;
   return crew;
 }
 

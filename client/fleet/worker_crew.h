@@ -6,7 +6,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,13 +35,17 @@ class WorkerCrew {
   // A worker that ended badly.
   struct Loss {
     RankId rank;
-    std::string how;  // "process 4711 was killed by signal 9"
+    std::string how;      // "process 4711 was killed by signal 9"
+    bool killed = false;  // By a signal, as opposed to giving up.
   };
-  // Looks after all workers without waiting: the first that ended badly since the last
-  // call, if any.
-  virtual std::optional<Loss> FindLoss() = 0;
+  // Looks after all workers without waiting: those that ended badly since the last call,
+  // by rank.
+  virtual std::vector<Loss> FindLosses() = 0;
 
-  // Workers that have not ended, as of the last FindLoss().
+  // Starts a worker anew that was lost. Unimplemented for threads; else as Start().
+  virtual absl::Status Restart(RankId rank) = 0;
+
+  // Workers that have not ended, as of the last FindLosses().
   virtual int num_running() const = 0;
 
   // Ends processes at once, and forgets them; threads can not be ended and are waited for.

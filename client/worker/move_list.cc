@@ -36,14 +36,20 @@ class SlotsOfExpert {
 class RankMoves {
  public:
   RankMoves(const Topology& topology, RankId rank, const PlacementPlan& from,
-            const PlacementPlan& to)
-      : topology_(topology), rank_(rank), own_(topology.slots_of(rank)), from_(from), to_(to) {}
+            const PlacementPlan& to, const PlacementPlan& peers)
+      : topology_(topology),
+        rank_(rank),
+        own_(topology.slots_of(rank)),
+        from_(from),
+        to_(to),
+        peers_(peers) {}
 
   void AppendLayer(LayerId layer, std::vector<SlotMove>* moves) const {
     std::vector<SlotMove> pending = Changes(layer);
     if (pending.empty()) return;
-    const SlotsOfExpert holders(from_.experts(layer));
-    for (SlotMove& move : pending) SetSource(holders, &move);
+    const SlotsOfExpert own(from_.experts(layer));
+    const SlotsOfExpert remote(peers_.experts(layer));
+    for (SlotMove& move : pending) SetSource(own, remote, &move);
     AppendInOrder(std::move(pending), moves);
   }
 
@@ -64,15 +70,14 @@ class RankMoves {
     return changes;
   }
 
-  void SetSource(const SlotsOfExpert& holders, SlotMove* move) const {
-    const auto slots = holders.of(move->expert);
-    move->source = OwnSource(slots, move->layer);
+  void SetSource(const SlotsOfExpert& own, const SlotsOfExpert& remote, SlotMove* move) const {
+    move->source = OwnSource(own.of(move->expert), move->layer);
     if (move->source.valid()) {
       move->through_staging = false;
     } else {
-      move->source = RemoteSource(slots, *move);
+      move->source = RemoteSource(remote.of(move->expert), *move);
     }
-    move->source_rank = topology_.rank_of(move->source);
+    if (move->source.valid()) move->source_rank = topology_.rank_of(move->source);
   }
 
   // A slot that keeps its expert puts no other move behind this one, so it comes first.
@@ -93,11 +98,12 @@ class RankMoves {
     RankId last;
     for (const auto& [expert, slot] : slots) {
       const RankId rank = topology_.rank_of(slot);
-      if (rank == last) continue;
+      if (rank == last || rank == rank_) continue;
       last = rank;
       (topology_.row_of(rank) == topology_.row_of(rank_) ? near : far).push_back(slot);
     }
     const std::vector<SlotId>& choice = near.empty() ? far : near;
+    if (choice.empty()) return SlotId();
     Random turn(static_cast<std::uint64_t>(move.layer.value) << 32 |
                 static_cast<std::uint32_t>(move.slot.value));
     return choice[turn.Below(choice.size())];
@@ -132,14 +138,15 @@ class RankMoves {
   const SlotRange own_;
   const PlacementPlan& from_;
   const PlacementPlan& to_;
+  const PlacementPlan& peers_;
 };
 
 }  // namespace
 
 std::vector<SlotMove> MovesOfRank(const Topology& topology, RankId rank, const PlacementPlan& from,
-                                  const PlacementPlan& to) {
+                                  const PlacementPlan& to, const PlacementPlan& peers) {
   std::vector<SlotMove> moves;
-  const RankMoves rank_moves(topology, rank, from, to);
+  const RankMoves rank_moves(topology, rank, from, to, peers);
   for (int layer = 0; layer < from.num_layers(); ++layer) {
     rank_moves.AppendLayer(LayerId(layer), &moves);
   }

@@ -16,8 +16,10 @@ struct SlotMove {
   SlotId slot;          // Destination, on the own rank.
   ExpertId expert;      // What the slot shall hold.
   ExpertId overwrites;  // What it holds under the active plan.
-  SlotId source;        // A slot that holds `expert` under the active plan.
-  RankId source_rank;   // Rank of `source`.
+  // A slot that holds `expert`, and its rank. Both invalid if no other rank has a copy:
+  // load it from a checkpoint or from host memory. Never so in a switch of the whole group.
+  SlotId source;
+  RankId source_rank;
   // True: copy the weights from `source` into spare memory before the switch. False:
   // `source` is on the own rank, and still holds `expert` when this move's turn comes.
   bool through_staging = true;
@@ -37,9 +39,17 @@ struct SlotMove {
 // and slot chooses, so that loaders of one hot expert do not all read the same copy. On
 // the own rank a slot that keeps its expert comes first, then the lowest. Deterministic.
 //
-// Both plans must pass CheckPlan() for the topology. Time O(layers * slots).
+// `peers` is what the other ranks hold while this one loads: `from` in a switch of the whole
+// group. A rank that is brought alone to what the others serve already takes nothing from
+// where its own old plan says that others had it: then `peers` is `to`.
+//
+// All plans must pass CheckPlan() for the topology. Time O(layers * slots).
 std::vector<SlotMove> MovesOfRank(const Topology& topology, RankId rank, const PlacementPlan& from,
-                                  const PlacementPlan& to);
+                                  const PlacementPlan& to, const PlacementPlan& peers);
+inline std::vector<SlotMove> MovesOfRank(const Topology& topology, RankId rank,
+                                         const PlacementPlan& from, const PlacementPlan& to) {
+  return MovesOfRank(topology, rank, from, to, from);
+}
 
 // Spare slots that the layer with most staged moves needs; 0 for none.
 int SpareSlotsNeeded(const std::vector<SlotMove>& moves);

@@ -24,6 +24,7 @@ PlanIntake::PlanIntake(const ModelShape& shape, const Topology& topology, RankId
 
 std::optional<Nack> PlanIntake::Check(const PrepareOrder& order, PlanInHand* plan) const {
   plan->id = order.plan;
+  plan->peers_run_it = order.peers_run_plan;
   if (order.membership_gen != membership_gen_) {
     return Nack{NackCode::kMembershipMismatch,
                 absl::StrCat("plan is for membership ", order.membership_gen, ", worker has ",

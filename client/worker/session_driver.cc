@@ -397,8 +397,9 @@ void SessionDriver::StartLoading(const ParticipantAction& action) {
   StageRequest request;
   request.plan = action.plan;
   request.expert_bytes = options_.shape.expert_bytes;
-  request.moves =
-      MovesOfRank(intake_.topology(), options_.rank, *view.active.plan, *view.candidate->plan);
+  const PlacementPlan& next = *view.candidate->plan;
+  request.moves = MovesOfRank(intake_.topology(), options_.rank, *view.active.plan, next,
+                              view.candidate->peers_run_it ? next : *view.active.plan);
   const int needed = SpareSlotsNeeded(request.moves);
   switch_point_.SetNumMoves(request.moves.size());
   Emit(WorkerEvent::Kind::kPlanReceived, action.plan,

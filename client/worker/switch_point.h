@@ -29,6 +29,7 @@ struct PlanInHand {
   std::shared_ptr<const PlacementPlan> plan;
   std::shared_ptr<const PlacementTable> table;
   std::uint64_t num_moves = 0;  // Slots of the own rank that change.
+  bool peers_run_it = false;    // The other ranks serve it already.
 };
 
 // Where the engine thread and the connection thread meet: the Participant, and what

@@ -407,6 +407,14 @@ bool Coordinator::RunsDecided(const Rank& rank) const {
   return rank.connected && rank.active.digest == decided_.digest;
 }
 
+// Ranks switch together, so that one is as good as all.
+bool Coordinator::PeersRunDecided(RankId id) const {
+  for (int i = 0; i < static_cast<int>(ranks_.size()); ++i) {
+    if (i != id.value && RunsDecided(ranks_[i])) return true;
+  }
+  return false;
+}
+
 bool Coordinator::HoldsCandidate(const Rank& rank) const {
   return rank.connected && candidate_.has_value() && rank.held == candidate_;
 }
@@ -446,6 +454,7 @@ void Coordinator::Send(RankId id, Kind kind, const PlanId& plan, Actions* action
   action.rank = id;
   action.plan = plan;
   action.base = rank.active;
+  action.peers_run_plan = kind == Kind::kSendPrepare && plan == decided_ && PeersRunDecided(id);
   action.nonce = (term_ << 32) | ++nonces_;
   rank.pending = {kind, plan, action.nonce};
   rank.send_again_at = now_ + options_.retry_max;

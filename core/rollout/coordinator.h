@@ -60,8 +60,9 @@ struct CoordinatorAction {
   Kind kind = Kind::kFinished;
   RankId rank;
   PlanId plan;
-  PlanId base;              // kSendPrepare: what the rank is known to run.
-  std::uint64_t nonce = 0;  // Of a send; the answer carries it back.
+  PlanId base;                  // kSendPrepare: what the rank is known to run.
+  bool peers_run_plan = false;  // kSendPrepare: other ranks are known to run `plan`.
+  std::uint64_t nonce = 0;      // Of a send; the answer carries it back.
   std::string reason;
 };
 
@@ -199,6 +200,7 @@ class Coordinator {
   Rank& at(RankId rank);
   const Rank& at(RankId rank) const;
   bool RunsDecided(const Rank& rank) const;
+  bool PeersRunDecided(RankId rank) const;
   bool Synced(const Rank& rank) const { return RunsDecided(rank) && !rank.ahead; }
   bool HoldsCandidate(const Rank& rank) const;
   bool Answers(const Rank& rank, std::uint64_t nonce) const;

@@ -400,6 +400,7 @@ void RolloutLoop::SendTo(const CoordinatorAction& action) {
   command.term = term_;
   command.plan = action.plan;
   command.base = action.base;
+  command.peers_run_plan = action.peers_run_plan;
   command.reason = action.reason;
   switch (action.kind) {
     case Kind::kSendPrepare:

@@ -19,6 +19,7 @@ struct WorkerCommand {
   PlanId plan;
   PlanId base;                                     // kPrepare only.
   std::shared_ptr<const PlacementPlan> placement;  // kPrepare only.
+  bool peers_run_plan = false;                     // kPrepare only.
   std::string reason;                              // kAbort only.
 };
 

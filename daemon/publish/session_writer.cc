@@ -34,6 +34,7 @@ grpc::ByteBuffer SessionWriter::Encode(const WorkerCommand& command) {
       prepare.term = command.term;
       prepare.plan = command.plan;
       prepare.base = command.base;
+      prepare.peers_run_plan = command.peers_run_plan;
       const grpc::Slice table = cache_.Get(command.placement);
       const grpc::Slice slices[] = {grpc::Slice(PrepareHead(prepare, table.size())), table};
       return grpc::ByteBuffer(slices, 2);

@@ -233,6 +233,7 @@ void EncodePrepareFields(const PrepareOrder& order, v1::Prepare* message) {
   EncodePlanId(order.base, message->mutable_base());
   message->set_deadline_hint_ms(wire::PeriodMs(order.deadline_hint));
   message->set_membership_gen(order.membership_gen);
+  message->set_peers_run_plan(order.peers_run_plan);
 }
 
 void EncodePrepare(const PrepareOrder& order, v1::Prepare* message) {
@@ -253,6 +254,7 @@ absl::StatusOr<PrepareOrder> DecodePrepare(const v1::Prepare& message) {
   order.term = message.term();
   order.deadline_hint = absl::Milliseconds(message.deadline_hint_ms());
   order.membership_gen = message.membership_gen();
+  order.peers_run_plan = message.peers_run_plan();
   order.placement = DecodePlacement(message.placement(), order.plan.version);
   return order;
 }

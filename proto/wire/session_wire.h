@@ -109,6 +109,7 @@ struct PrepareOrder {
   absl::StatusOr<PlacementPlan> placement = PlacementPlan{};
   absl::Duration deadline_hint;
   std::uint64_t membership_gen = 0;
+  bool peers_run_plan = false;  // The other ranks serve `plan` already.
 };
 
 // `order.placement` must be ok.

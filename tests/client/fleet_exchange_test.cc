@@ -66,7 +66,7 @@ TEST_F(StepExchangeTest, OneRankCanStopAll) {
 
 // Random picks over many steps with one meeting per step: two buffers are enough.
 TEST_F(StepExchangeTest, OneMeetingPerStepKeepsStepsApart) {
-  SharedRegion state_region = FleetTestRegion(4096);
+  SharedRegion state_region = FleetTestRegion(1 << 16);
   Lockstep::State& state = state_region.Take<Lockstep::State>(1).front();
   const auto picks_of = [](std::uint64_t step, int sender, int slot) {
     return static_cast<std::uint32_t>(
@@ -78,7 +78,7 @@ TEST_F(StepExchangeTest, OneMeetingPerStepKeepsStepsApart) {
     for (std::uint64_t step = 1; step <= 300; ++step) {
       const auto outbox = exchange_.Outbox(step, RankId(rank));
       for (int slot = 0; slot < 12; ++slot) outbox[slot] = picks_of(step, rank, slot);
-      if (!lockstep.Arrive()) ++faults;
+      if (!lockstep.Arrive(RankId(rank))) ++faults;
       std::uint32_t received = 0;
       for (int slot = rank * 3; slot < rank * 3 + 3; ++slot) {
         std::uint64_t expected = 0;

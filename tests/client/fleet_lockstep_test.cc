@@ -34,9 +34,9 @@ TEST_F(LockstepTest, ShowsEachRankWhatAllWroteBeforeTheMeeting) {
     Lockstep lockstep(state_, kRanks);
     for (std::uint64_t round = 1; round <= 500; ++round) {
       values_[rank] = round;
-      if (!lockstep.Arrive()) ++faults;
+      if (!lockstep.Arrive(RankId(rank))) ++faults;
       for (const std::uint64_t value : values_) faults += value != round;
-      if (!lockstep.Arrive()) ++faults;  // Nobody writes while others still read.
+      if (!lockstep.Arrive(RankId(rank))) ++faults;  // Nobody writes while others still read.
     }
   };
   std::vector<std::thread> threads;
@@ -49,13 +49,13 @@ TEST_F(LockstepTest, AbortWakesThoseThatWaitAndStopsThoseThatCome) {
   std::atomic<int> gave_up{0};
   std::vector<std::thread> threads;
   for (int rank = 1; rank < kRanks; ++rank) {
-    threads.emplace_back([&] { gave_up += !Lockstep(state_, kRanks).Arrive(); });
+    threads.emplace_back([&, rank] { gave_up += !Lockstep(state_, kRanks).Arrive(RankId(rank)); });
   }
   Lockstep lockstep(state_, kRanks);
   lockstep.Abort(2, "out of tokens");
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(gave_up.load(), kRanks - 1);
-  EXPECT_FALSE(lockstep.Arrive());
+  EXPECT_FALSE(lockstep.Arrive(RankId(0)));
   EXPECT_TRUE(lockstep.aborted());
 }
 
@@ -84,15 +84,15 @@ TEST_F(LockstepTest, JoinsProcessesAndSurvivesTheDeathOfOne) {
     if (pid == 0) {
       Lockstep lockstep(state_, kRanks);
       values_[rank] = 77;
-      if (!lockstep.Arrive()) _exit(2);
+      if (!lockstep.Arrive(RankId(rank))) _exit(2);
       if (rank == 0) raise(SIGKILL);
       // Rank 0 never comes: only an abort ends this round.
-      _exit(lockstep.Arrive() ? 3 : 0);
+      _exit(lockstep.Arrive(RankId(rank)) ? 3 : 0);
     }
     children.push_back(pid);
   }
   Lockstep lockstep(state_, kRanks);
-  ASSERT_TRUE(lockstep.Arrive());
+  ASSERT_TRUE(lockstep.Arrive(RankId(kRanks - 1)));
   for (int rank = 0; rank < kRanks - 1; ++rank) EXPECT_EQ(values_[rank], 77u);
 
   int status = 0;
@@ -104,6 +104,31 @@ TEST_F(LockstepTest, JoinsProcessesAndSurvivesTheDeathOfOne) {
     EXPECT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 0);
   }
+}
+
+// The last to come may die before it wakes the others.
+TEST_F(LockstepTest, ARankThatDiedInTheMeetingIsNotWaitedFor) {
+  Lockstep lockstep(state_, kRanks);
+  std::thread waiting([&] { EXPECT_TRUE(lockstep.Arrive(RankId(0))); });
+  for (int rank = 1; rank < kRanks; ++rank) state_.rounds[rank].store(1);  // And no more.
+  waiting.join();
+  EXPECT_TRUE(lockstep.Await(1));
+}
+
+TEST_F(LockstepTest, ARankComesBackToTheRoundThatItIsMissingFrom) {
+  Lockstep lockstep(state_, 2);
+  std::thread other([&] {
+    EXPECT_TRUE(lockstep.Arrive(RankId(0)));
+    EXPECT_TRUE(lockstep.Arrive(RankId(0)));
+  });
+  EXPECT_TRUE(lockstep.Arrive(RankId(1)));
+  // Rank 1 dies and comes back with nothing but this memory.
+  Lockstep again(state_, 2);
+  EXPECT_EQ(again.rounds(RankId(1)), 1u);
+  EXPECT_TRUE(again.Await(1));
+  EXPECT_TRUE(again.Arrive(RankId(1)));
+  other.join();
+  EXPECT_EQ(again.rounds(RankId(0)), 2u);
 }
 
 TEST(SharedRegionTest, GivesZeroedArraysOnLinesOfTheirOwn) {

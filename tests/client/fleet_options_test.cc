@@ -53,6 +53,29 @@ TEST(FleetOptionsTest, RefusesWhatIsOutOfRange) {
   EXPECT_THROW(Parse({"--trace", "t", "-o", "xml"}), CLI::ParseError);
 }
 
+TEST(FleetOptionsTest, ReadsWhenAWorkerIsToBeLost) {
+  const FleetOptions at_step =
+      Parse({"--trace", "t", "--kill-worker", "3@120", "--rejoin-ms", "250"});
+  EXPECT_EQ(at_step.kill.rank, RankId(3));
+  EXPECT_EQ(at_step.kill.moment, FleetOptions::Loss::Moment::kStep);
+  EXPECT_EQ(at_step.kill.step, 120u);
+  EXPECT_EQ(at_step.rejoin_ms, 250);
+  const FleetOptions held = Parse({"--trace", "t", "--kill-worker", "0@held"});
+  EXPECT_EQ(held.kill.rank, RankId(0));
+  EXPECT_EQ(held.kill.moment, FleetOptions::Loss::Moment::kHeld);
+  EXPECT_EQ(held.rejoin_ms, -1);
+  for (const char* wrong : {"3", "3@", "@held", "3@0", "-1@held", "3@soon", "3@held@4"}) {
+    EXPECT_THROW(Parse({"--trace", "t", "--kill-worker", wrong}), CLI::ParseError) << wrong;
+  }
+}
+
+TEST(SetUpFleetTest, OnlyProcessesOfTheFleetCanBeLost) {
+  FleetOptions threads = Parse({"--trace", kTrace, "--mode", "threads", "--rejoin-ms", "10"});
+  EXPECT_THAT(SetUpFleet(threads).status().message(), HasSubstr("need --mode processes"));
+  FleetOptions stranger = Parse({"--trace", kTrace, "--kill-worker", "16@held"});
+  EXPECT_THAT(SetUpFleet(stranger).status().message(), HasSubstr("rank 16 out of [0, 16)"));
+}
+
 TEST(SetUpFleetTest, TakesTheTopologyOfTheTraceUnlessOneIsGiven) {
   FleetOptions options = Parse({"--trace", kTrace});
   auto recorded = SetUpFleet(options);

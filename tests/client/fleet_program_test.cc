@@ -154,6 +154,41 @@ TEST(FleetProcessTest, AKilledWorkerEndsTheFleetAndIsNamed) {
                                  " was killed by signal 9"));
 }
 
+// Every step is recorded once, and no pick is lost on the way, whichever rank dies.
+TEST(FleetProcessTest, AWorkerThatComesBackGoesOnWhereItDied) {
+  for (const char* lost : {"0@7", "5@7", "5@1", "0@20", "5@20"}) {
+    FleetProcess fleet(Arguments(
+        {"--step-ms", "2", "--steps", "20", "--once", "--kill-worker", lost, "--rejoin-ms", "20"}));
+    const FleetProcess::End end = fleet.Wait();
+    EXPECT_EQ(end.status, 1);  // A bounded run without a plan is no success.
+    EXPECT_THAT(end.err, HasSubstr("no plan was activated"));
+    EXPECT_THAT(end.err, HasSubstr("killed by signal 9"));
+    const nlohmann::json summary = LastLine(end.out);
+    ASSERT_TRUE(summary.is_object()) << lost << end.out;
+    EXPECT_EQ(summary["steps"], 20) << lost;
+    EXPECT_EQ(summary["returns"], 1) << lost;
+    EXPECT_EQ(summary["imbalance_before"], summary["imbalance_after"]) << lost;
+  }
+}
+
+TEST(FleetProcessTest, WorkersMayBeKilledAtAnyMomentAndComeBack) {
+  FleetProcess fleet(
+      Arguments({"--step-ms", "1", "--once", "--steps", "100000000", "--rejoin-ms", "0"}));
+  EXPECT_THAT(fleet.ReadLine(), HasSubstr("STEP"));
+  for (int round = 0; round < 12; ++round) {
+    const std::vector<pid_t> children = fleet.Children();
+    ASSERT_FALSE(children.empty());
+    kill(children[static_cast<std::size_t>(round) % children.size()], SIGKILL);
+    EXPECT_NE(fleet.ReadLine(), "");  // It serves on.
+  }
+  kill(fleet.pid(), SIGINT);
+  const FleetProcess::End end = fleet.Wait();
+  EXPECT_EQ(end.status, 0) << end.err;
+  const nlohmann::json summary = LastLine(end.out);
+  ASSERT_TRUE(summary.is_object()) << end.out;
+  EXPECT_EQ(summary["returns"], 12);
+}
+
 TEST(FleetProcessTest, RanksAreTheSameWhateverCarriesThem) {
   const auto imbalance = [](const char* mode) {
     FleetProcess fleet({"--daemon",   "127.0.0.1:1", "--trace",          "synthetic",

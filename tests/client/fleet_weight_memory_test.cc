@@ -143,6 +143,27 @@ TEST_F(WeightMemoryTest, RefusesASourceThatHoldsAnotherExpert) {
   EXPECT_THAT(nack->detail, HasSubstr("layer 2, slot 0: source slot 6 of rank 2 holds expert 6"));
 }
 
+TEST_F(WeightMemoryTest, AMoveWithoutASourceIsLoadedAsFromDisk) {
+  MemoryWeightLoader loader(memory_);
+  StageRequest request;
+  request.moves = {{LayerId(1), SlotId(2), ExpertId(7), ExpertId(2), SlotId(), RankId(), true}};
+  StageControl control;
+  EXPECT_FALSE(loader.Stage(request, control).has_value());
+  loader.Activate(PlanId{});
+  EXPECT_EQ(WeightMemory::ExpertIn(LayerId(1), memory_.slot(LayerId(1), SlotId(2))), ExpertId(7));
+}
+
+TEST_F(WeightMemoryTest, TheSlotsOfALostRankHoldNothingUntilItLoadsThem) {
+  memory_.Wipe({SlotId(3), 3});
+  for (int slot = 0; slot < 12; ++slot) {
+    const ExpertId held =
+        WeightMemory::ExpertIn(LayerId(2), memory_.slot(LayerId(2), SlotId(slot)));
+    EXPECT_EQ(held.valid(), slot < 3 || slot > 5) << slot;
+  }
+  memory_.LoadRank(initial_, {SlotId(3), 3});
+  ExpectHolds(initial_);
+}
+
 TEST_F(WeightMemoryTest, ADroppedPlanMovesNothing) {
   Random random(FleetTestSeed());
   MemoryWeightLoader loader(memory_);

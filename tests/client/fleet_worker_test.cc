@@ -33,6 +33,7 @@ class FleetWorkerTest : public ::testing::Test {
         exchange_({2, setup_.topology.num_slots(), kRanks}, region_),
         board_(kRanks, region_),
         weights_(2, setup_.topology, region_),
+        plans_(2, setup_.topology, region_),
         plan_(InitialPlan(setup_.shape, setup_.topology)) {
     weights_.LoadAll(plan_);
   }
@@ -54,7 +55,7 @@ class FleetWorkerTest : public ::testing::Test {
   // Runs `num_real` workers next to `played`, the part of the test. Their exit statuses.
   std::vector<int> Serve(
       int num_real, const std::function<void()>& played = [] {}) {
-    const FleetLinks links = {options_, setup_, lockstep_, exchange_, board_, weights_};
+    const FleetLinks links = {options_, setup_, lockstep_, exchange_, board_, weights_, plans_};
     std::vector<int> statuses(num_real, -1);
     std::vector<std::thread> threads;
     for (int rank = 0; rank < num_real; ++rank) {
@@ -78,6 +79,7 @@ class FleetWorkerTest : public ::testing::Test {
   StepExchange exchange_;
   FleetBoard board_;
   WeightMemory weights_;
+  PlanBoard plans_;
   PlacementPlan plan_;
 };
 
@@ -125,7 +127,7 @@ TEST_F(FleetWorkerTest, NoticesASlotThatHoldsAnotherExpertThanItIsRoutedAs) {
 TEST_F(FleetWorkerTest, NoticesTwoPlansInOneStep) {
   const auto statuses = Serve(kRanks - 1, [this] {
     exchange_.Word(1, RankId(3)).digest_prefix = 0xabc;
-    lockstep_.Arrive();
+    lockstep_.Arrive(RankId(3));
   });
   EXPECT_THAT(statuses, ::testing::Each(1));
   EXPECT_THAT(Reason(), HasSubstr("step 1: two plans in one step"));
@@ -137,7 +139,7 @@ TEST_F(FleetWorkerTest, NoticesPicksThatGetLost) {
     for (std::uint64_t step = 1; step <= 2; ++step) {
       exchange_.Word(step, RankId(3)).digest_prefix = InitialPrefix();
       exchange_.ShadowOutbox(step, RankId(3))[0] = 40;  // Sent by the shadow only.
-      if (!lockstep_.Arrive()) return;
+      if (!lockstep_.Arrive(RankId(3))) return;
     }
   });
   EXPECT_THAT(statuses, ::testing::Contains(1));

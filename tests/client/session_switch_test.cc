@@ -163,6 +163,31 @@ TEST(SessionSwitchTest, RefusesAPlanThatNeedsMoreSpareSlotsThanThereAre) {
   EXPECT_TRUE(worker.loader.calls().empty());
 }
 
+// The weights lie where the plan of the peers says, or with nobody: never where the own
+// old plan says.
+TEST(SessionSwitchTest, LooksForWeightsByThePlanThatItsPeersRun) {
+  for (const bool peers_run_plan : {false, true}) {
+    FakeDaemon daemon;
+    TestWorker worker(daemon.address());
+    worker.Start();
+    ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+    const PlacementPlan old = InitialPlan(SmallShape(), worker.topology);
+    const PlacementPlan plan = ShiftedPlan(SmallShape(), worker.topology, 1, 2);
+    PrepareOrder order = PrepareOf(plan, 51);
+    order.peers_run_plan = peers_run_plan;
+    ASSERT_TRUE(daemon.SendPrepare(order));
+    daemon.AwaitAnswer(51, v1::WORKER_PHASE_PREPARED);
+    int remote = 0;
+    for (const SlotMove& move : worker.loader.moves()) {
+      if (move.source_rank == RankId(1) || !move.source.valid()) continue;
+      ++remote;
+      const PlacementPlan& holds = peers_run_plan ? plan : old;
+      EXPECT_EQ(holds.experts(move.layer)[move.source.value], move.expert);
+    }
+    EXPECT_GT(remote, 0);
+  }
+}
+
 TEST(SessionSwitchTest, PassesOnWhyTheLoaderFailed) {
   FakeDaemon daemon;
   TestWorker worker(daemon.address());

@@ -40,6 +40,11 @@ class FakeLoader final : public WeightLoader {
     }
     return experts;
   }
+  // Of the newest Stage() that came to its end.
+  std::vector<SlotMove> moves() const {
+    absl::MutexLock lock(&mutex_);
+    return moves_;
+  }
   // "stage", "activate", "retire", "drop" with the plan's sequence: "stage 3".
   std::vector<std::string> calls() const {
     absl::MutexLock lock(&mutex_);

@@ -52,6 +52,37 @@ TEST(MoveListTest, PrefersTheOwnRowOverAnEarlierRankElsewhere) {
   EXPECT_EQ(moves[0].source_rank, RankId(3));
 }
 
+// Rank 2 comes back on an old plan, while ranks 0 and 1 serve the new one already.
+TEST(MoveListTest, ARankThatIsBroughtUpAloneReadsWhatItsPeersHoldNow) {
+  const Topology topology = *Topology::Uniform(3, 1, 2);
+  const PlacementPlan old = PlanOf(topology, {0, 1, 2, 3, 4, 5});
+  const PlacementPlan now = PlanOf(topology, {1, 0, 5, 2, 0, 3});
+  const auto moves = MovesOfRank(topology, RankId(2), old, now, now);
+  ASSERT_EQ(moves.size(), 2u);
+  // By the old plan expert 0 is in slot 0, which holds expert 1 now.
+  EXPECT_EQ(moves[0].expert, ExpertId(0));
+  EXPECT_EQ(moves[0].source, SlotId(1));
+  EXPECT_EQ(moves[0].source_rank, RankId(0));
+  // Nobody else has expert 3 any more: by the old plan slot 3 had it.
+  EXPECT_EQ(moves[1].expert, ExpertId(3));
+  EXPECT_FALSE(moves[1].source.valid());
+  EXPECT_FALSE(moves[1].source_rank.valid());
+  EXPECT_TRUE(moves[1].through_staging);
+}
+
+TEST(MoveListTest, ARankThatIsBroughtUpAloneKeepsWhatItHasItself) {
+  const Topology topology = *Topology::Uniform(2, 1, 2);
+  const PlacementPlan old = PlanOf(topology, {0, 1, 2, 3});
+  const PlacementPlan now = PlanOf(topology, {2, 1, 3, 0});
+  const auto moves = MovesOfRank(topology, RankId(1), old, now, now);
+  ASSERT_EQ(moves.size(), 2u);
+  EXPECT_EQ(moves[0].slot, SlotId(2));  // Expert 3 from the own slot 3, before it is overwritten.
+  EXPECT_EQ(moves[0].source, SlotId(3));
+  EXPECT_FALSE(moves[0].through_staging);
+  EXPECT_EQ(moves[1].expert, ExpertId(0));
+  EXPECT_FALSE(moves[1].source.valid());  // It was in slot 0 by the old plan only.
+}
+
 TEST(MoveListTest, SpreadsTheReadersOfOneExpertOverItsCopies) {
   const Topology topology = *Topology::Uniform(68, 1, 1);
   std::vector<int> before(68, 1);

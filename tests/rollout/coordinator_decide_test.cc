@@ -218,6 +218,29 @@ TEST(CoordinatorDecisionTest, ARestartedWorkerGetsPrepareOnWhatItRuns) {
   EXPECT_EQ(daemon.message[1].base, InitialPlanId());
 }
 
+// Where the others have switched, a rank on an old plan must not look for weights by that.
+TEST(CoordinatorDecisionTest, SaysThatTheOthersRunThePlanOnlyOnceTheyDo) {
+  CoordinatorHarness harness(3);
+  harness.BringTo(PlanPhase::kCommitting);
+  for (int rank = 0; rank < 3; ++rank) harness.Held(rank);
+  RankHello fresh = CoordinatorHarness::MakeHello(2);
+  fresh.incarnation = 777;
+  harness.Hello(fresh);
+  EXPECT_EQ(harness.message[2].kind, CoordinatorAction::Kind::kSendPrepare);
+  EXPECT_FALSE(harness.message[2].peers_run_plan);  // The group has not switched without it.
+  harness.Active(0);
+  fresh.incarnation = 778;
+  harness.Hello(fresh);
+  EXPECT_EQ(harness.message[2].kind, CoordinatorAction::Kind::kSendPrepare);
+  EXPECT_TRUE(harness.message[2].peers_run_plan);
+}
+
+TEST(CoordinatorDecisionTest, APlanOfTheWholeGroupIsOnNobodyElse) {
+  CoordinatorHarness harness(3);
+  harness.BringTo(PlanPhase::kPreparing);
+  for (int rank = 0; rank < 3; ++rank) EXPECT_FALSE(harness.message[rank].peers_run_plan);
+}
+
 TEST(CoordinatorDecisionTest, RepeatsAMessageThatIsNotAnsweredAtAll) {
   CoordinatorHarness daemon(1);
   daemon.BringTo(PlanPhase::kCommitting);

@@ -295,6 +295,7 @@ TEST_F(WireRoundTripTest, PreparesComeBackUnchanged) {
     order.placement = plan;
     order.deadline_hint = absl::Milliseconds(Int(0, 3'600'000));
     order.membership_gen = random_.Next();
+    order.peers_run_plan = Coin();
     v1::Prepare message;
     EncodePrepare(order, &message);
     const auto decoded = DecodePrepare(message);
@@ -307,6 +308,7 @@ TEST_F(WireRoundTripTest, PreparesComeBackUnchanged) {
     EXPECT_EQ(*decoded->placement, plan);
     EXPECT_EQ(decoded->deadline_hint, order.deadline_hint);
     EXPECT_EQ(decoded->membership_gen, order.membership_gen);
+    EXPECT_EQ(decoded->peers_run_plan, order.peers_run_plan);
   }
 }
 
@@ -424,6 +426,7 @@ TEST_F(WireRoundTripTest, APrepareInTwoPartsIsThePrepareInOne) {
     order.placement = plan;
     order.deadline_hint = absl::Milliseconds(Int(0, 3600000));
     order.membership_gen = Coin() ? random_.Next() : 0;
+    order.peers_run_plan = Coin();
     v1::DaemonMessage whole;
     EncodePrepare(order, whole.mutable_prepare());
     const std::string table = PlacementBytes(plan);
