@@ -15,6 +15,9 @@ constexpr absl::Duration kGoodStream = absl::Seconds(5);
 // Bounds what a daemon can ask for; chosen: each serving step of a fast engine.
 constexpr absl::Duration kShortestPeriod = absl::Milliseconds(10);
 
+// Chosen: what a worker needs to know at once is credited at once anyway.
+constexpr std::uint32_t kReportsPerCredit = 16;
+
 }  // namespace
 
 LoadStream::LoadStream(LoadCounters& counters, Identity identity, const Backoff& backoff,
@@ -102,6 +105,7 @@ void LoadStream::Send(const LoadReport& report) {
   message.num_layers = identity_.num_layers;
   message.num_columns = identity_.num_columns;
   message.padding_excluded = identity_.padding_excluded;
+  message.credit_every = kReportsPerCredit;
   message.report = report;
   v1::Counters counters;
   EncodeCounters(message, &counters);

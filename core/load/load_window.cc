@@ -95,7 +95,9 @@ absl::Status LoadWindow::Check(const LoadReport& report) const {
         columns, report.form == ReportForm::kSlot ? " local slots" : " experts"));
   }
   if (report.counter_bits == 64) return absl::OkStatus();
-  for (std::size_t i = 0; i < size; ++i) {
+  std::uint64_t bits = 0;
+  for (const std::uint64_t count : report.counts) bits |= count;
+  for (std::size_t i = 0; bits >> 32 != 0 && i < size; ++i) {
     if (report.counts[i] >> 32 == 0) continue;
     return absl::InvalidArgumentError(absl::StrCat("rank ", rank, ", layer ", i / columns,
                                                    ", column ", i % columns, ": count ",
@@ -105,6 +107,10 @@ absl::Status LoadWindow::Check(const LoadReport& report) const {
 }
 
 absl::StatusOr<ReportOutcome> LoadWindow::Add(const LoadReport& report, absl::Duration now) {
+  return Add(LoadReport(report), now);
+}
+
+absl::StatusOr<ReportOutcome> LoadWindow::Add(LoadReport&& report, absl::Duration now) {
   BALLAST_RETURN_IF_ERROR(Check(report));
   RankState& rank = ranks_[report.rank.value];
   const KnownPlan* plan = FindPlan(report.plan);
@@ -146,12 +152,28 @@ void LoadWindow::CountSlots(const KnownPlan& plan, RankId rank) {
 }
 
 void LoadWindow::CountExperts() {
-  const absl::Span<double> open = open_.mutable_values();
-  for (std::size_t i = 0; i < delta_.size(); ++i) {
-    const double picks = static_cast<double>(delta_[i]);
+  double* open = open_.mutable_values().data();
+  const std::uint64_t* delta = delta_.data();
+  const std::size_t size = delta_.size();
+  std::uint64_t bits = 0;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    bits |= delta[i];
+    sum += delta[i];
+  }
+  if (bits >> 31 == 0) {
+    // The usual case. A 32-bit integer becomes a double in one instruction, and fewer
+    // than 2^33 counts can not overflow the sum.
+    for (std::size_t i = 0; i < size; ++i) open[i] += static_cast<std::int32_t>(delta[i]);
+    open_picks_ += static_cast<double>(sum);
+    SaturatingAdd(total_picks_, sum);
+    return;
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    const double picks = static_cast<double>(delta[i]);
     open[i] += picks;
     open_picks_ += picks;
-    SaturatingAdd(total_picks_, delta_[i]);
+    SaturatingAdd(total_picks_, delta[i]);
   }
 }
 

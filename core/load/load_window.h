@@ -47,7 +47,6 @@ class LoadWindow {
   // dropped, expert reports need none. The plan must pass CheckPlan(); its size is
   // checked in all builds. Adding a known plan again makes it the last added. Plans
   // are known by digest: two of one digest hold the same experts.
-  // Plans are known by digest: two of one digest hold the same experts.
   static constexpr int kPlansKept = 8;
   void AddPlan(const PlanId& id, const PlacementPlan& plan);
 
@@ -56,6 +55,9 @@ class LoadWindow {
   // counts or counter_bits is wrong, a count does not fit counter_bits, sequence is
   // 0, or step_last is before step_first - 1.
   absl::StatusOr<ReportOutcome> Add(const LoadReport& report, absl::Duration now);
+  // The same without a copy: trades `report.counts` for a used buffer, whose content is
+  // unspecified.
+  absl::StatusOr<ReportOutcome> Add(LoadReport&& report, absl::Duration now);
 
   // Smallest last step over all ranks; 0 while a rank has never reported. "N steps"
   // of the policy count this. Never decreases: the steps of a worker that restarted

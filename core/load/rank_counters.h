@@ -55,8 +55,9 @@ class RankCounters {
   // Files the report, which must be valid, and with kAccepted writes its delta
   // to `delta`: [counts of the report]. `plan_known` says whether the counts
   // can be attributed; if not they are remembered, so that they are never
-  // taken for picks of a later report.
-  Taken Take(const LoadReport& report, bool plan_known, std::vector<std::uint64_t>& delta);
+  // taken for picks of a later report. `report.counts` is traded for a used
+  // buffer: its content is unspecified afterwards. O(counts).
+  Taken Take(LoadReport& report, bool plan_known, std::vector<std::uint64_t>& delta);
 
  private:
   static constexpr int kPlansKept = 2;     // The plan in force and the one before.
@@ -74,7 +75,7 @@ class RankCounters {
   bool Replaced(std::uint64_t incarnation) const;
   void Replace(std::uint64_t incarnation);
   PlanCounts* Find(const PlanId& plan);
-  void Remember(const LoadReport& report);
+  void Remember(LoadReport& report);
   static ReportOutcome Delta(const PlanCounts& last, const LoadReport& report,
                              std::vector<std::uint64_t>& delta);
 

@@ -12,18 +12,15 @@
 namespace ballast {
 namespace {
 
-// Chosen: 128 ranks at 10 reports a second fill it in 3 s of a stuck loop.
-constexpr std::size_t kQueueCapacity = 4096;
-
 // Chosen: operators are few, and each call is answered within a turn.
 constexpr std::size_t kRequestCapacity = 16;
 
 // Chosen: how late a time-driven solve may start.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
 
-// Chosen: reports of many ranks are taken together, so that the thread wakes 200 times a
-// second at most; a twentieth of the 100 ms that a switch may take.
-constexpr absl::Duration kGather = absl::Milliseconds(5);
+// Chosen: reports of many ranks are taken together, so that the thread wakes 100 times a
+// second at most; a tenth of the 100 ms that a switch may take.
+constexpr absl::Duration kGather = absl::Milliseconds(10);
 
 std::unique_ptr<Planner> PlannerOf(const GroupConfig& config) {
   absl::StatusOr<std::unique_ptr<Planner>> planner = MakePlanner(config.planner);
@@ -81,7 +78,7 @@ ControlLoop::ControlLoop(const GroupConfig& config, PlanPublisher& publisher,
       clock_(clock),
       planner_(PlannerOf(config)),
       initial_plan_(InitialPlan(config.shape, config.topology)),
-      queue_(kQueueCapacity),
+      inbox_(config.topology.num_ranks()),
       requests_(kRequestCapacity),
       window_(config.shape, config.topology, config.load),
       policy_(config.policy, clock.Uptime()),
@@ -103,13 +100,13 @@ void ControlLoop::Start() {
 }
 
 void ControlLoop::Stop() {
-  queue_.Close();
+  inbox_.Close();
   requests_.Close();
   if (thread_.joinable()) thread_.join();
 }
 
-bool ControlLoop::Submit(LoadReport report) {
-  if (queue_.TryPush(std::move(report))) return true;
+bool ControlLoop::Submit(LoadReport&& report) {
+  if (inbox_.TryPut(report)) return true;
   observer_.OnReport(config_.name, "queue_full", 0);
   return false;
 }
@@ -131,14 +128,14 @@ std::shared_ptr<const LoadSnapshot> ControlLoop::Snapshot() const {
 }
 
 void ControlLoop::Run() {
-  while (!queue_.closed()) {
+  while (!inbox_.closed()) {
     Turn(clock_.Uptime() + kTurn);
-    queue_.AwaitClose(clock_, clock_.Uptime() + kGather);
+    inbox_.AwaitClose(clock_, clock_.Uptime() + kGather);
   }
 }
 
 void ControlLoop::Turn(absl::Duration deadline) {
-  const std::vector<LoadReport> reports = queue_.PopAll(clock_, deadline);
+  inbox_.TakeAll(clock_, deadline, reports_);
   const absl::Duration now = clock_.Uptime();
   const RolloutFacts facts = publisher_.Facts();
   // Before the reports: some may have been counted under the newest plan.
@@ -149,7 +146,7 @@ void ControlLoop::Turn(absl::Duration deadline) {
     // taken as the youngest it can be. Otherwise each restart would excuse one early move.
     if (facts.decided.version.sequence > 0) policy_.OnAdopted(now);
   }
-  for (const LoadReport& report : reports) Ingest(report, now);
+  for (LoadReport& report : reports_) Ingest(std::move(report), now);
   UpdateSnapshot(now);
 
   for (const SteeringRequest& request : requests_.PopAll(clock_, now)) Serve(request, facts, now);
@@ -170,9 +167,9 @@ PolicyInput ControlLoop::InputOf(const RolloutFacts& facts, absl::Duration now) 
           .min_last_step = window_.MinLastStep()};
 }
 
-void ControlLoop::Ingest(const LoadReport& report, absl::Duration now) {
+void ControlLoop::Ingest(LoadReport&& report, absl::Duration now) {
   const std::uint64_t before = window_.total_picks();
-  const absl::StatusOr<ReportOutcome> outcome = window_.Add(report, now);
+  const absl::StatusOr<ReportOutcome> outcome = window_.Add(std::move(report), now);
   if (!outcome.ok()) {
     observer_.OnReport(config_.name, "rejected_shape", 0);
     return;
@@ -284,7 +281,13 @@ void ControlLoop::UpdateSnapshot(absl::Duration now) {
 }
 
 void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now) {
-  const std::vector<LayerBalance> measured = window_.MeasuredBalance();
+  if (measured_batches_ != window_.estimate().batches) {
+    measured_batches_ = window_.estimate().batches;
+    const std::vector<LayerBalance> measured = window_.MeasuredBalance();
+    imbalance_measured_ = MeanImbalanceRatio(measured);
+    layer_imbalance_ = Ratios(measured);
+    rank_load_ratio_ = RankRatios(config_.topology, window_.MeasuredRankPicks());
+  }
   LoadView view;
   view.turned = now;
   view.min_last_step = window_.MinLastStep();
@@ -295,11 +298,11 @@ void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Du
   view.solve_time = solve_time_;
   view.batches = window_.estimate().batches;
   view.total_picks = window_.total_picks();
-  view.reports_dropped = queue_.dropped();
-  view.imbalance_measured = MeanImbalanceRatio(measured);
-  view.layer_imbalance = Ratios(measured);
+  view.reports_dropped = inbox_.dropped();
+  view.imbalance_measured = imbalance_measured_;
+  view.layer_imbalance = layer_imbalance_;
   if (predicted_for_ == facts.decided.digest) view.layer_predicted = layer_predicted_;
-  view.rank_load_ratio = RankRatios(config_.topology, window_.MeasuredRankPicks());
+  view.rank_load_ratio = rank_load_ratio_;
   view.last_report = last_report_;
   view.last_step = last_step_;
   view.last_solve = last_solve_;

@@ -20,6 +20,7 @@
 #include "daemon/control/group_observer.h"
 #include "daemon/control/load_snapshot.h"
 #include "daemon/control/plan_publisher.h"
+#include "daemon/control/report_inbox.h"
 #include "daemon/control/steering.h"
 
 namespace ballast {
@@ -63,8 +64,9 @@ class ControlLoop {
   void Stop();
 
   // Thread-safe, never blocks; false if the queue was full and the report is lost
-  // (counters are cumulative: the next one makes up for it).
-  bool Submit(LoadReport report);
+  // (counters are cumulative: the next one makes up for it). Leaves a buffer of unspecified
+  // content in `report.counts`, good for the next report.
+  bool Submit(LoadReport&& report);
 
   // Queues a call that makes a plan; the ticket tells how it went, Unavailable if the queue
   // is full or the loop has ended. `content` is the earlier plan that a kRollback brings
@@ -87,7 +89,7 @@ class ControlLoop {
 
   void Run();
   void Turn(absl::Duration deadline);
-  void Ingest(const LoadReport& report, absl::Duration now);
+  void Ingest(LoadReport&& report, absl::Duration now);
   void Solve(const RolloutFacts& facts, absl::Duration now);
   PlanRequest RequestOf(const RolloutFacts& facts) const;
   // What is known before the result is.
@@ -111,7 +113,8 @@ class ControlLoop {
   Clock& clock_;
   const std::unique_ptr<Planner> planner_;
   const PlacementPlan initial_plan_;
-  BoundedQueue<LoadReport> queue_;
+  ReportInbox inbox_;
+  std::vector<LoadReport> reports_;         // Of this turn; kept for its buffers.
   BoundedQueue<SteeringRequest> requests_;  // Looked at once a turn.
   LoadWindow window_;
   RebalancePolicy policy_;
@@ -123,6 +126,10 @@ class ControlLoop {
   std::vector<absl::Duration> last_report_;  // [num_ranks]
   std::vector<std::uint64_t> last_step_;     // [num_ranks]
   std::optional<SolveRecord> last_solve_;
+  std::uint64_t measured_batches_ = 0;  // Batches when the next three were made.
+  double imbalance_measured_ = 1;       // These three as in LoadView.
+  std::vector<double> layer_imbalance_;
+  std::vector<double> rank_load_ratio_;
   std::vector<double> layer_predicted_;  // Of the plan in predicted_for_.
   Digest predicted_for_{};
   std::thread thread_;

@@ -2,10 +2,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "ballast/v1/load.grpc.pb.h"
 #include "proto/wire/load_wire.h"
 
@@ -31,13 +34,14 @@ absl::Status CheckReport(const GroupConfig& config, const GroupReport& report) {
 
 using Reactor = grpc::ServerBidiReactor<v1::Counters, v1::Credit>;
 
-// One stream of one worker. Reads the next report only when the credit of the last one
-// is written, so that a worker can not run ahead of the daemon. Deletes itself.
+// One stream of one worker. Credits are few and reading does not wait for them; only a peer
+// that does not take them is not read until it does. Deletes itself.
 class ReportReactor final : public Reactor {
  public:
   ReportReactor(const GroupDirectory& groups, EventLog& log, absl::Duration report_period,
                 std::string peer)
-      : groups_(groups), log_(log), report_period_(report_period), peer_(std::move(peer)) {
+      : groups_(groups), log_(log), peer_(std::move(peer)) {
+    credit_.next_period = report_period;
     StartRead(&in_);
   }
 
@@ -46,9 +50,8 @@ class ReportReactor final : public Reactor {
       Finish(grpc::Status::OK);
       return;
     }
-    credit_.next_period = report_period_;
-    credit_.reject.clear();
     const absl::Status status = Accept();
+    credit_.reject.clear();
     if (status.ok()) {
       refusals_ = 0;
     } else {
@@ -59,15 +62,21 @@ class ReportReactor final : public Reactor {
         return;
       }
     }
-    EncodeCredit(credit_, &out_);
-    StartWrite(&out_);
+    if (!CreditDue(status.ok()) || WriteOrWait()) StartRead(&in_);
   }
 
   void OnWriteDone(bool ok) override {
-    if (ok) {
-      StartRead(&in_);
-    } else {
+    bool waited = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      writing_ = false;
+      waited = std::exchange(waiting_, false);
+    }
+    if (!waited) return;  // The read under way goes on, or ends the call.
+    if (!ok) {
       Finish(grpc::Status::OK);
+    } else if (WriteOrWait()) {
+      StartRead(&in_);
     }
   }
 
@@ -77,8 +86,32 @@ class ReportReactor final : public Reactor {
   void OnDone() override { delete this; }
 
  private:
+  // The rule that load.proto states.
+  bool CreditDue(bool accepted) {
+    ++uncredited_;
+    if (accepted && !plan_changed_ && uncredited_ < in_.credit_every()) return false;
+    uncredited_ = 0;
+    return true;
+  }
+
+  // Begins to write the credit. If one is still being written, this one comes after it, and
+  // false says that nothing may be read until then.
+  bool WriteOrWait() {
+    absl::MutexLock lock(&mutex_);
+    if (writing_) {
+      waiting_ = true;
+      return false;
+    }
+    writing_ = true;
+    EncodeCredit(credit_, &out_);
+    StartWrite(&out_);
+    return true;
+  }
+
   absl::Status Accept() {
-    GroupReport report;
+    // One for each thread of gRPC, not for each stream: the counts are large.
+    thread_local GroupReport report;
+    plan_changed_ = false;
     absl::Status status = DecodeCounters(in_, &report);
     if (!status.ok()) return status;
     const GroupHandle* group = groups_.Find(report.ep_group);
@@ -89,6 +122,8 @@ class ReportReactor final : public Reactor {
     status = CheckReport(*group->config, report);
     if (!status.ok()) return status;
     const std::uint64_t sequence = report.report.sequence;
+    plan_changed_ = plan_ != report.report.plan;
+    plan_ = report.report.plan;
     // Counters are cumulative: where the queue is full the next report makes up for it.
     if (group->control->Submit(std::move(report.report))) credit_.accepted_sequence = sequence;
     return absl::OkStatus();
@@ -96,12 +131,19 @@ class ReportReactor final : public Reactor {
 
   const GroupDirectory& groups_;
   EventLog& log_;
-  const absl::Duration report_period_;
   const std::string peer_;
   v1::Counters in_;
   v1::Credit out_;
+  // What follows belongs to whoever has read last and not begun to read again.
   ReportCredit credit_;
-  int refusals_ = 0;
+  std::optional<PlanId> plan_;  // Of the last report.
+  bool plan_changed_ = false;
+  std::uint32_t uncredited_ = 0;  // Reports since the last credit.
+  int refusals_ = 0;              // In a row.
+
+  absl::Mutex mutex_;  // Reads and writes end on any thread.
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // A credit waits, and with it the reading.
 };
 
 class LoadService final : public v1::Load::CallbackService {

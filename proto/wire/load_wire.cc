@@ -109,6 +109,8 @@ void EncodeCounters(const GroupReport& report, v1::Counters* message) {
   message->set_num_layers(static_cast<std::uint32_t>(report.num_layers));
   message->set_num_columns(static_cast<std::uint32_t>(report.num_columns));
   message->set_padding_excluded(report.padding_excluded);
+  message->set_credit_every(report.credit_every);
+  message->set_tokens(load.tokens);
   if (load.counter_bits == 32) {
     StoreCounts<std::uint32_t>(load.counts, message->mutable_counts());
   } else {
@@ -129,12 +131,14 @@ absl::Status DecodeCounters(const v1::Counters& message, GroupReport* report) {
   report->num_layers = static_cast<int>(message.num_layers());
   report->num_columns = static_cast<int>(message.num_columns());
   report->padding_excluded = message.padding_excluded();
+  report->credit_every = message.credit_every();
   load.rank = RankId(static_cast<std::int32_t>(message.rank()));
   load.incarnation = message.incarnation();
   load.sequence = message.sequence();
   load.counter_bits = static_cast<int>(message.counter_bits());
   load.step_first = message.step_first();
   load.step_last = message.step_last();
+  load.tokens = message.tokens();
   if (load.counter_bits == 32) {
     LoadCounts<std::uint32_t>(message.counts(), &load.counts);
   } else {

@@ -21,7 +21,8 @@ struct GroupReport {
   int num_layers = 0;
   int num_columns = 0;  // Local slots (ReportForm::kSlot) or experts (kExpert).
   bool padding_excluded = false;
-  LoadReport report;  // counts: [num_layers * num_columns]
+  std::uint32_t credit_every = 0;  // Reports that one credit answers; 0 and 1: each its own.
+  LoadReport report;               // counts: [num_layers * num_columns]
 };
 
 // Reuses the buffers of `message`. Counts are cut to counter_bits (32 or 64).

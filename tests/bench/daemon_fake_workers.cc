@@ -123,6 +123,7 @@ FakeReporter::FakeReporter(const FakeGroup& group, int rank, ReportForm form,
   report.num_columns = form == ReportForm::kSlot ? group.topology.slots_of(RankId(rank)).count
                                                  : group.shape.num_experts;
   report.padding_excluded = true;
+  report.credit_every = 16;  // As the worker library.
   report.report.rank = RankId(rank);
   report.report.incarnation = 1000 + static_cast<std::uint64_t>(rank);
   report.report.plan = group.initial;
@@ -152,16 +153,12 @@ void FakeReporter::Restart(const PlanId& plan, std::uint64_t step) {
 void FakeReporter::OnReadDone(bool ok) {
   if (!ok) return;
   taken_ = credit_.accepted_sequence();
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    --pending_;
-  }
   StartRead(&credit_);
 }
 
 void FakeReporter::OnWriteDone(bool) {
   std::lock_guard<std::mutex> lock(mutex_);
-  --pending_;
+  writing_ = false;
 }
 
 void FakeReporter::OnDone(const grpc::Status&) {

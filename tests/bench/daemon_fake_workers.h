@@ -79,14 +79,14 @@ class FakeReporter final : public grpc::ClientBidiReactor<v1::Counters, v1::Cred
 
   // Counters from zero for `plan`, begun after `step`.
   void Restart(const PlanId& plan, std::uint64_t step);
-  // Sends counters up to `step`; each count grew by `growth(index)`. False if the credit
-  // of the last report has not come yet: nothing is sent.
+  // Sends counters up to `step`; each count grew by `growth(index)`. False if the last
+  // report is still being written: nothing is sent.
   template <typename Growth>
   bool Send(std::uint64_t step, Growth&& growth) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      if (pending_ > 0 || done_) return false;
-      pending_ = 2;
+      if (writing_ || done_) return false;
+      writing_ = true;
     }
     auto* words = reinterpret_cast<std::uint32_t*>(message_.mutable_counts()->data());
     const std::size_t count = message_.counts().size() / sizeof(std::uint32_t);
@@ -109,7 +109,7 @@ class FakeReporter final : public grpc::ClientBidiReactor<v1::Counters, v1::Cred
   v1::Credit credit_;
   std::atomic<std::uint64_t> taken_ = 0;
   std::mutex mutex_;
-  int pending_ = 0;  // Of the last report: its write, its credit.
+  bool writing_ = false;
   bool done_ = false;
 };
 

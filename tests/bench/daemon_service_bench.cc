@@ -1,10 +1,14 @@
 // What a daemon costs and how fast it is, seen from its workers: a real ballastd in a
 // process of its own, light fake workers in this one, loopback between.
 //
-//   ballast_daemon_bench [ingest|switch|reconnect]... [--seconds N] [--rounds N] [-o json]
+//   ballast_daemon_bench [ingest|memory|switch|reconnect]... [--seconds N] [--rounds N] [-o json]
 //
 // ingest     128 workers at 10 reports a second: share of one core and memory of the daemon,
-//            expert form (58 x 256) and slot form (58 x 3), and four groups in slot form
+//            expert form (58 x 256) and slot form (58 x 3), and four groups in slot form; the
+//            floor is a bare gRPC server that takes the same reports in the same run and drops
+//            them. CPU time is that of the server's process alone, user and system
+// memory     the reports of `ingest`, expert form, for --seconds: resident memory of the daemon
+//            every 30 s, and its slope after the first fifth. Not part of a run without names
 // switch     step 10 ms, loader instant: last report of a window to plan active on 128
 //            workers, solve included; and first to last worker that has the 58 x 384 table
 // reconnect  500 workers connect at once: until the daemon counts all of them as synced
@@ -23,6 +27,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "tests/bench/daemon_drop_server.h"
 #include "tests/bench/daemon_fake_workers.h"
 #include "tests/integration/child_process.h"
 
@@ -60,6 +65,29 @@ double Percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+}
+
+double CpuSeconds(pid_t pid) {
+  const std::string stat = ReadFile(absl::StrCat("/proc/", pid, "/stat"));
+  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double RssMib(pid_t pid) {
+  const std::string status = ReadFile(absl::StrCat("/proc/", pid, "/status"));
+  return std::strtod(status.c_str() + status.find("VmRSS:") + 6, nullptr) / 1024;
+}
+
+std::string OwnPath() {
+  char path[4096];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
+  BALLAST_CHECK(size > 0);
+  return std::string(path, static_cast<std::size_t>(size));
 }
 
 // A daemon with groups of one shape: 58 layers, 256 experts.
@@ -103,29 +131,12 @@ class DaemonChild {
   int grpc_port() const { return grpc_port_; }
   std::string Metrics() const { return HttpGet(http_port_, "/metrics"); }
 
-  double CpuSeconds() const {
-    const std::string stat = ReadFile(absl::StrCat("/proc/", child_->pid(), "/stat"));
-    std::istringstream fields(stat.substr(stat.rfind(')') + 2));
-    std::string skipped;
-    for (int i = 0; i < 11; ++i) fields >> skipped;
-    double user = 0;
-    double system = 0;
-    fields >> user >> system;
-    return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  }
-
-  double RssMib() const {
-    const std::string status = ReadFile(absl::StrCat("/proc/", child_->pid(), "/status"));
-    return std::strtod(status.c_str() + status.find("VmRSS:") + 6, nullptr) / 1024;
-  }
+  pid_t pid() const { return child_->pid(); }
 
  private:
   // Beside this program.
   static std::string Program() {
-    char path[4096];
-    const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
-    BALLAST_CHECK(size > 0);
-    const std::string self(path, static_cast<std::size_t>(size));
+    const std::string self = OwnPath();
     return self.substr(0, self.rfind('/')) + "/ballastd";
   }
 
@@ -135,15 +146,41 @@ class DaemonChild {
   std::unique_ptr<ChildProcess> child_;
 };
 
+// The floor: this program again, as a server that drops all reports.
+class FloorChild {
+ public:
+  FloorChild() {
+    char folder[] = "/tmp/ballast_floor_XXXXXX";
+    BALLAST_CHECK(mkdtemp(folder) != nullptr);
+    folder_ = folder;
+    child_ = ChildProcess::Start({OwnPath(), kDropServerFlag}, folder_ + "/floor");
+    BALLAST_CHECK(child_->WaitForErr("port \n", 30));
+    port_ = std::atoi(child_->Err().c_str());
+  }
+  ~FloorChild() {
+    child_->Signal(SIGKILL);
+    child_->Wait(20);
+    for (const char* file : {"/floor.out", "/floor.err"}) unlink((folder_ + file).c_str());
+    rmdir(folder_.c_str());
+  }
+  int grpc_port() const { return port_; }
+  pid_t pid() const { return child_->pid(); }
+
+ private:
+  std::string folder_;
+  int port_ = 0;
+  std::unique_ptr<ChildProcess> child_;
+};
+
 struct Worker {
   std::unique_ptr<FakeSession> session;
   std::unique_ptr<FakeReporter> reporter;
 };
 
-// A group of fake workers, all connected.
+// A group of fake workers, connected with a session each; or without, for the floor.
 class Fleet {
  public:
-  Fleet(int port, int group, int ranks, int slots) {
+  Fleet(int port, int group, int ranks, int slots, bool sessions = true) {
     ModelShape shape;
     shape.num_layers = 58;
     shape.num_experts = 256;
@@ -157,6 +194,7 @@ class Fleet {
     for (Worker& worker : workers_) {
       const int rank = static_cast<int>(&worker - workers_.data());
       channels_.push_back(OwnChannel(port));
+      if (!sessions) continue;
       worker.session = std::make_unique<FakeSession>(*group_, rank, initial, channels_.back());
     }
   }
@@ -191,58 +229,128 @@ class Fleet {
   std::vector<Worker> workers_;
 };
 
+using Fleets = std::vector<std::unique_ptr<Fleet>>;
+
 void AwaitWelcome(Fleet& fleet) {
   BALLAST_CHECK(fleet.Await([&](const FakeGroup& g) { return g.welcomed == fleet.size(); }, 30));
 }
 
-void Ingest(const Options& options, ReportForm form, int groups, double reach_cpu,
-            double reach_rss) {
-  DaemonChild daemon(groups, 128, 3);
-  std::vector<std::unique_ptr<Fleet>> fleets;
+Fleets StartFleets(int port, ReportForm form, int groups, bool sessions) {
+  Fleets fleets;
   for (int group = 0; group < groups; ++group) {
-    fleets.push_back(std::make_unique<Fleet>(daemon.grpc_port(), group, 128, 3));
-    AwaitWelcome(*fleets.back());
+    fleets.push_back(std::make_unique<Fleet>(port, group, 128, 3, sessions));
+    if (sessions) AwaitWelcome(*fleets.back());
     fleets.back()->StartReporting(form);
   }
+  return fleets;
+}
+
+// Each worker reports ten times a second, spread evenly; `tick(n)` is called before each
+// tenth of a second. Returns the number of reports sent.
+std::uint64_t KeepReporting(Fleets& fleets, int ticks, const std::function<void(int)>& tick) {
   const auto begin = steady_clock::now();
-  double cpu = 0;
-  double rss = 0;
-  auto measured_from = begin;
   std::uint64_t sent = 0;
-  // Ten seconds of steps between two batches: what counts here is the taking of reports.
-  for (int tick = 0; tick < 10 * (options.seconds + 2); ++tick) {
-    if (tick == 20) {  // Everything is allocated by now.
-      cpu = daemon.CpuSeconds();
-      rss = daemon.RssMib();
-      measured_from = steady_clock::now();
-      sent = 0;
-    }
+  for (int n = 0; n < ticks; ++n) {
+    tick(n);
     for (int rank = 0; rank < 128; ++rank) {
       for (std::unique_ptr<Fleet>& fleet : fleets) {
+        // A batch of ten steps in ten seconds: what counts here is the taking of reports.
         sent += fleet->workers()[static_cast<std::size_t>(rank)].reporter->Send(
-                    static_cast<std::uint64_t>(tick / 10 + 1),
+                    static_cast<std::uint64_t>(n / 10 + 1),
                     [](std::size_t i) { return static_cast<std::uint32_t>(1 + i % 7); })
                     ? 1
                     : 0;
       }
-      std::this_thread::sleep_until(begin + milliseconds(100 * tick) +
+      std::this_thread::sleep_until(begin + milliseconds(100 * n) +
                                     std::chrono::microseconds(780 * (rank + 1)));
     }
   }
+  return sent;
+}
+
+struct IngestCost {
+  double reports_per_second = 0;
+  double cpu_percent = 0;  // Of one core.
+  double begin_rss = 0;
+  double end_rss = 0;
+};
+
+IngestCost MeasureIngest(const Options& options, Fleets& fleets, pid_t pid) {
+  constexpr int kWarmUp = 20;  // Everything is allocated by then.
+  IngestCost cost;
+  KeepReporting(fleets, kWarmUp, [](int) {});
+  const double cpu = CpuSeconds(pid);
+  cost.begin_rss = RssMib(pid);
+  const auto measured_from = steady_clock::now();
+  const std::uint64_t sent = KeepReporting(fleets, 10 * options.seconds, [](int) {});
   const double wall = Seconds(measured_from, steady_clock::now());
-  const double end_rss = daemon.RssMib();
+  cost.cpu_percent = 100 * (CpuSeconds(pid) - cpu) / wall;
+  cost.end_rss = RssMib(pid);
+  cost.reports_per_second = static_cast<double>(sent) / wall;
+  return cost;
+}
+
+void Ingest(const Options& options, ReportForm form, int groups, double reach_cpu,
+            double reach_rss) {
+  IngestCost floor;
+  {
+    FloorChild server;
+    Fleets fleets = StartFleets(server.grpc_port(), form, groups, false);
+    floor = MeasureIngest(options, fleets, server.pid());
+  }
+  DaemonChild daemon(groups, 128, 3);
+  Fleets fleets = StartFleets(daemon.grpc_port(), form, groups, true);
+  const IngestCost cost = MeasureIngest(options, fleets, daemon.pid());
   const std::string name = absl::StrCat("ingest/", form == ReportForm::kSlot ? "slot" : "expert",
                                         groups > 1 ? "/4-groups" : "");
-  Print(options, name + "/reports", static_cast<double>(sent) / wall, "1/s", 1280.0 * groups);
-  Print(options, name + "/cpu", 100 * (daemon.CpuSeconds() - cpu) / wall, "%", reach_cpu);
-  Print(options, name + "/rss-begin", rss, "MiB", reach_rss);
-  Print(options, name + "/rss-end", end_rss, "MiB", reach_rss);
+  Print(options, name + "/reports", cost.reports_per_second, "1/s", 1280.0 * groups);
+  Print(options, name + "/cpu", cost.cpu_percent, "%", reach_cpu);
+  Print(options, name + "/cpu-floor", floor.cpu_percent, "%", reach_cpu);
+  Print(options, name + "/cpu-over-floor", cost.cpu_percent / floor.cpu_percent, "x", 1);
+  Print(options, name + "/rss-begin", cost.begin_rss, "MiB", reach_rss);
+  Print(options, name + "/rss-end", cost.end_rss, "MiB", reach_rss);
 }
 
 void BenchIngest(const Options& options) {
   Ingest(options, ReportForm::kExpert, 1, 25, 120);
   Ingest(options, ReportForm::kSlot, 1, 4, 120);
   Ingest(options, ReportForm::kSlot, 4, 16, 200);
+}
+
+// Least squares of y over x.
+double Slope(const std::vector<double>& x, const std::vector<double>& y) {
+  double mean_x = 0;
+  double mean_y = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    mean_x += x[i] / static_cast<double>(x.size());
+    mean_y += y[i] / static_cast<double>(x.size());
+  }
+  double xy = 0;
+  double xx = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+  }
+  return xx > 0 ? xy / xx : 0;
+}
+
+void BenchMemory(const Options& options) {
+  DaemonChild daemon(1, 128, 3);
+  Fleets fleets = StartFleets(daemon.grpc_port(), ReportForm::kExpert, 1, true);
+  std::vector<double> hours;
+  std::vector<double> rss;
+  const int ticks = 10 * options.seconds;
+  KeepReporting(fleets, ticks, [&](int tick) {
+    if (tick % 300 == 0) {
+      Print(options, absl::StrCat("memory/rss-after-", tick / 10, "s"), RssMib(daemon.pid()), "MiB",
+            120);
+    }
+    if (tick % 10 != 0 || tick < ticks / 5) return;
+    hours.push_back(tick / 36000.0);
+    rss.push_back(RssMib(daemon.pid()));
+  });
+  Print(options, "memory/rss-end", RssMib(daemon.pid()), "MiB", 120);
+  Print(options, "memory/slope", Slope(hours, rss), "MiB/h", 0);
 }
 
 // Another skew each round, so that each window wants another plan.
@@ -318,7 +426,7 @@ void BenchSwitch(const Options& options) {
   Print(options, "switch/window-closed-to-active/p99", Percentile(took, 0.99), "ms", 500);
   Print(options, "switch/push-first-to-last/p50", Percentile(spreads, 0.5), "ms", 15);
   Print(options, "switch/rounds-without-plan", missed, "", 0);
-  Print(options, "switch/rss", daemon.RssMib(), "MiB", 120);
+  Print(options, "switch/rss", RssMib(daemon.pid()), "MiB", 120);
 }
 
 void BenchReconnect(const Options& options) {
@@ -335,11 +443,13 @@ void BenchReconnect(const Options& options) {
 }
 
 int Main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], kDropServerFlag) == 0) return RunDropServer();
   Options options;
   std::vector<std::string> names;
   const auto usage = [&] {
     std::fprintf(stderr,
-                 "usage: %s [ingest|switch|reconnect]... [--seconds N] [--rounds N] [-o json]\n",
+                 "usage: %s [ingest|memory|switch|reconnect]... [--seconds N] [--rounds N] "
+                 "[-o json]\n",
                  argv[0]);
     return 2;
   };
@@ -352,7 +462,7 @@ int Main(int argc, char** argv) {
     } else if ((word == "--seconds" || word == "--rounds") && std::atoi(value) > 0) {
       (word == "--seconds" ? options.seconds : options.rounds) = std::atoi(value);
       ++i;
-    } else if (word == "ingest" || word == "switch" || word == "reconnect") {
+    } else if (word == "ingest" || word == "memory" || word == "switch" || word == "reconnect") {
       names.push_back(word);
     } else {
       return usage();
@@ -361,6 +471,7 @@ int Main(int argc, char** argv) {
   if (names.empty()) names = {"ingest", "switch", "reconnect"};
   for (const std::string& name : names) {
     if (name == "ingest") BenchIngest(options);
+    if (name == "memory") BenchMemory(options);
     if (name == "switch") BenchSwitch(options);
     if (name == "reconnect") BenchReconnect(options);
   }

@@ -98,6 +98,8 @@ class WireRoundTripTest : public testing::Test {
     report.num_layers = Int(1, 6);
     report.num_columns = Int(1, 20);
     report.padding_excluded = Coin();
+    report.credit_every = static_cast<std::uint32_t>(Int(0, 3));
+    report.report.tokens = Coin() ? random_.Next() : 0;
     LoadReport& load = report.report;
     load.rank = RankId(Int(0, kMaxRanks - 1));
     load.incarnation = random_.Next() | 1;
@@ -187,6 +189,8 @@ TEST_F(WireRoundTripTest, ReportsComeBackUnchanged) {
     EXPECT_EQ(decoded.num_layers, report.num_layers);
     EXPECT_EQ(decoded.num_columns, report.num_columns);
     EXPECT_EQ(decoded.padding_excluded, report.padding_excluded);
+    EXPECT_EQ(decoded.credit_every, report.credit_every);
+    EXPECT_EQ(decoded.report.tokens, report.report.tokens);
     EXPECT_EQ(decoded.report.rank, report.report.rank);
     EXPECT_EQ(decoded.report.incarnation, report.report.incarnation);
     EXPECT_EQ(decoded.report.sequence, report.report.sequence);

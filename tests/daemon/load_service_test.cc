@@ -1,0 +1,168 @@
+// Goal: what a reporter sees of the load service: few credits where it wants few, and none of
+// a peer's misbehaviour. Method: a whole daemon in this process, raw gRPC streams against it.
+
+#include "daemon/ingest/load_service.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "ballast/v1/load.grpc.pb.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "daemon/app/daemon.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/load_wire.h"
+
+namespace ballast {
+namespace {
+
+constexpr char kConfig[] = R"(
+grpc: {listen: "127.0.0.1:0"}
+http: {listen: "127.0.0.1:0"}
+store: {kind: memory}
+log: {level: error}
+groups:
+  - name: demo
+    model: {layers: 1, experts: 4, top_k: 1}
+    ranks: 2
+    row_size: 2
+    slots_per_rank: 2
+)";
+
+class LoadServiceTest : public ::testing::Test {
+ protected:
+  // The stream of one rank, on a connection of its own.
+  struct Reporter {
+    grpc::ClientContext context;
+    std::unique_ptr<v1::Load::Stub> stub;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::Counters, v1::Credit>> stream;
+    v1::Counters next;
+
+    bool Write() {
+      next.set_sequence(next.sequence() + 1);
+      next.set_step_last(next.sequence());
+      return stream->Write(next);
+    }
+  };
+
+  LoadServiceTest() : log_("error", false), config_(*ParseConfig(kConfig)) {
+    auto daemon = Daemon::Start(config_, log_, RealClock());
+    BALLAST_CHECK(daemon.ok());
+    daemon_ = *std::move(daemon);
+  }
+
+  std::unique_ptr<Reporter> Connect(int rank, std::uint32_t credit_every) {
+    const GroupConfig& group = config_.groups[0];
+    GroupReport report;
+    report.ep_group = "demo";
+    report.num_layers = 1;
+    report.num_columns = 2;
+    report.padding_excluded = true;
+    report.credit_every = credit_every;
+    report.report.rank = RankId(rank);
+    report.report.incarnation = 5;
+    report.report.plan = PlanIdOf(group.shape, InitialPlan(group.shape, group.topology));
+    report.report.step_first = 1;
+    report.report.counts = {0, 0};
+    auto reporter = std::make_unique<Reporter>();
+    EncodeCounters(report, &reporter->next);
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    reporter->stub = v1::Load::NewStub(
+        grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
+                                  grpc::InsecureChannelCredentials(), arguments));
+    reporter->stream = reporter->stub->Report(&reporter->context);
+    return reporter;
+  }
+
+  EventLog log_;
+  Config config_;
+  std::unique_ptr<Daemon> daemon_;
+};
+
+TEST_F(LoadServiceTest, AnswersEachReportOfASenderThatDoesNotSayHowOften) {
+  const auto reporter = Connect(0, 0);
+  for (std::uint64_t sequence : {1, 2, 3}) {
+    ASSERT_TRUE(reporter->Write());
+    v1::Credit credit;
+    ASSERT_TRUE(reporter->stream->Read(&credit));
+    EXPECT_EQ(credit.accepted_sequence(), sequence);
+  }
+}
+
+TEST_F(LoadServiceTest, AnswersTheFirstReportAndThenAsOftenAsWanted) {
+  const auto reporter = Connect(0, 4);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(reporter->Write());
+  reporter->stream->WritesDone();
+  std::vector<std::uint64_t> accepted;
+  v1::Credit credit;
+  while (reporter->stream->Read(&credit)) accepted.push_back(credit.accepted_sequence());
+  EXPECT_TRUE(reporter->stream->Finish().ok());
+  EXPECT_THAT(accepted, ::testing::ElementsAre(1, 5, 9));
+}
+
+TEST_F(LoadServiceTest, AnswersTheFirstReportUnderAnotherPlanAndEachRefusedOne) {
+  const auto reporter = Connect(0, 100);
+  v1::Credit credit;
+  ASSERT_TRUE(reporter->Write());
+  ASSERT_TRUE(reporter->stream->Read(&credit));
+  ASSERT_TRUE(reporter->Write());
+  reporter->next.mutable_plan()->mutable_version()->set_sequence(9);
+  ASSERT_TRUE(reporter->Write());
+  ASSERT_TRUE(reporter->stream->Read(&credit));
+  // A worker keeps the last counts of the plan before until it hears this.
+  EXPECT_EQ(credit.accepted_sequence(), 3);
+  reporter->next.set_rank(7);
+  ASSERT_TRUE(reporter->Write());
+  ASSERT_TRUE(reporter->stream->Read(&credit));
+  EXPECT_EQ(credit.reject(), "rank 7 out of [0, 2) of group demo");
+  EXPECT_EQ(credit.accepted_sequence(), 3);
+  reporter->stream->WritesDone();
+  EXPECT_FALSE(reporter->stream->Read(&credit));
+}
+
+// The stuck peer takes no credits, so that the daemon's writes to it block once its flow
+// control window is full. It must not be read any more then, and nobody else may notice.
+TEST_F(LoadServiceTest, AReporterThatTakesNoCreditsIsHeldBackAndOthersAreNot) {
+  const auto stuck = Connect(0, 1);
+  const auto other = Connect(1, 1);
+  std::atomic<int> written{0};
+  std::thread flood([&] {
+    while (stuck->Write()) ++written;
+  });
+  // The flood has ended when so many round trips of the other saw none of it.
+  constexpr int kQuiet = 1000;
+  constexpr int kBound = 300000;
+  int quiet = 0;
+  int seen = 0;
+  int round = 0;
+  v1::Credit credit;
+  const auto answered = [&] { return other->Write() && other->stream->Read(&credit); };
+  for (; quiet < kQuiet && round < kBound && answered(); ++round) {
+    quiet = written == seen ? quiet + 1 : 0;
+    seen = written;
+  }
+  EXPECT_EQ(quiet, kQuiet) << "the stuck peer was read without end; round " << round;
+  // So many at once may be more than one rank's room; what counts is that they are taken.
+  round = 0;
+  do {
+    ASSERT_TRUE(answered());
+    EXPECT_EQ(credit.reject(), "");
+  } while (credit.accepted_sequence() != other->next.sequence() && ++round < kBound);
+  EXPECT_LT(round, kBound);
+  stuck->context.TryCancel();
+  flood.join();
+  while (stuck->stream->Read(&credit)) {
+  }
+  EXPECT_EQ(stuck->stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+}  // namespace
+}  // namespace ballast
