@@ -14,6 +14,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/synchronization/mutex.h"
 #include "core/base/clock.h"
 #include "daemon/app/config.h"
 #include "daemon/app/daemon.h"
@@ -86,6 +87,8 @@ int WaitForEnd(const Daemon& daemon, const sigset_t& signals, EventLog& log) {
 }
 
 int Run(const Config& config) {
+  // Debian builds Abseil with the search for lock cycles, which gRPC's locks would pay for too.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const sigset_t signals = BlockSignals();
   EventLog log(config.log_level, config.log_format == LogFormat::kJson);
   RouteGrpcLog(log);

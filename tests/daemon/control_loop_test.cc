@@ -169,8 +169,8 @@ TEST_F(ControlLoopTest, CountsEachPickOnceWhenAReportIsDoubled) {
   report.step_first = 1;
   report.step_last = 5;
   report.counts = {3, 4};
-  loop_->Submit(report);
-  loop_->Submit(report);
+  loop_->Submit(LoadReport(report));
+  loop_->Submit(LoadReport(report));
   loop_->RunOnceForTest();
   EXPECT_THAT(observer_.reports, ElementsAre(Pair("accepted", 7), Pair("duplicate", 0)));
   EXPECT_EQ(loop_->View().total_picks, 7);
@@ -183,7 +183,7 @@ TEST_F(ControlLoopTest, RefusesAReportOfTheWrongSizeAndGoesOn) {
   report.sequence = 1;
   report.plan = publisher_.facts.decided;
   report.counts = {1, 2, 3};
-  loop_->Submit(report);
+  loop_->Submit(LoadReport(report));
   loop_->RunOnceForTest();
   EXPECT_THAT(observer_.reports, ElementsAre(Pair("rejected_shape", 0)));
   Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
