@@ -56,7 +56,7 @@ int ExitCodeOf(const absl::Status& status) {
 sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // A write beyond a file size limit fails like any other.
@@ -70,6 +70,7 @@ constexpr int kStoreFault = 0;  // In place of a signal number.
 int WaitForEnd(const Daemon& daemon, const sigset_t& signals, EventLog& log) {
   const timespec second = {1, 0};
   while (true) {
+    log.TellSuppressed();
     sd_notify(0, absl::StrCat("WATCHDOG=1\nSTATUS=", daemon.StatusLine()).c_str());
     if (const absl::Status fault = daemon.Fault(); !fault.ok()) {
       log.Write(Severity::kError, "store.unusable",
@@ -79,6 +80,9 @@ int WaitForEnd(const Daemon& daemon, const sigset_t& signals, EventLog& log) {
     }
     const int signal = sigtimedwait(&signals, nullptr, &second);
     if (signal == SIGTERM || signal == SIGINT) return signal;
+    if (signal == SIGUSR1) {
+      log.Write(Severity::kInfo, "log.level", {{"now", log.CycleLevel()}});
+    }
     if (signal == SIGHUP) {
       log.Write(Severity::kWarn, "config.reload_unsupported",
                 {{"detail", "restart the daemon to read its configuration again"}});
@@ -111,8 +115,11 @@ int Run(const Config& config) {
   if (signal != kStoreFault) {
     log.Write(Severity::kInfo, "daemon.draining", {{"signal", signal == SIGTERM ? "TERM" : "INT"}});
   }
-  // A second signal ends the process at once.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  // A second signal of these two ends the process at once.
+  sigset_t ending;
+  sigemptyset(&ending);
+  for (int ends : {SIGTERM, SIGINT}) sigaddset(&ending, ends);
+  pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
   daemon->reset();
   log.Write(Severity::kInfo, "daemon.ended");
   return signal == kStoreFault ? kExitIo : 0;

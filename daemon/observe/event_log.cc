@@ -1,10 +1,12 @@
 #include "daemon/observe/event_log.h"
 
+#include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -39,6 +41,25 @@ spdlog::level::level_enum LevelOf(Severity severity) {
   return spdlog::level::err;
 }
 
+std::shared_ptr<spdlog::logger> MakeLogger(spdlog::sink_ptr sink, absl::string_view level,
+                                           bool json) {
+  auto logger = std::make_shared<spdlog::logger>("ballastd", std::move(sink));
+  logger->set_level(spdlog::level::from_str(std::string(level)));
+  logger->flush_on(spdlog::level::trace);
+  logger->set_pattern(json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}"
+                           : "time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v",
+                      spdlog::pattern_time_type::utc);
+  return logger;
+}
+
+// Groups are limited each on their own, so that one does not silence another.
+std::string LimitKey(absl::string_view event, std::initializer_list<EventLog::Field> fields) {
+  for (const EventLog::Field& field : fields) {
+    if (field.first == "group") return absl::StrCat(event, "/", field.second);
+  }
+  return std::string(event);
+}
+
 }  // namespace
 
 std::string FormatEvent(bool json, absl::string_view event,
@@ -57,15 +78,16 @@ std::string FormatEvent(bool json, absl::string_view event,
 }
 
 EventLog::EventLog(absl::string_view level, bool json)
-    : logger_(std::make_shared<spdlog::logger>("ballastd",
-                                               std::make_shared<spdlog::sinks::stderr_sink_mt>())),
-      json_(json) {
-  logger_->set_level(spdlog::level::from_str(std::string(level)));
-  logger_->flush_on(spdlog::level::trace);
-  logger_->set_pattern(json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}"
-                            : "time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v",
-                       spdlog::pattern_time_type::utc);
-}
+    : clock_(RealClock()),
+      limiter_(EventLimits()),
+      logger_(MakeLogger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), level, json)),
+      json_(json) {}
+
+EventLog::EventLog(absl::string_view level, bool json, Clock& clock, std::ostream& out)
+    : clock_(clock),
+      limiter_(EventLimits()),
+      logger_(MakeLogger(std::make_shared<spdlog::sinks::ostream_sink_mt>(out), level, json)),
+      json_(json) {}
 
 EventLog::~EventLog() = default;
 
@@ -79,16 +101,44 @@ absl::Status EventLog::SetLevel(absl::string_view level) {
       absl::StrCat("log level '", level, "' is none of ", absl::StrJoin(kLevels, ", ")));
 }
 
+std::string EventLog::CycleLevel() {
+  switch (logger_->level()) {
+    case spdlog::level::info:
+      logger_->set_level(spdlog::level::debug);
+      break;
+    case spdlog::level::debug:
+      logger_->set_level(spdlog::level::trace);
+      break;
+    default:
+      logger_->set_level(spdlog::level::info);
+  }
+  return level();
+}
+
 std::string EventLog::level() const {
   return std::string(kLevels[std::min<std::size_t>(logger_->level(), std::size(kLevels) - 1)]);
 }
 
 void EventLog::Write(Severity severity, absl::string_view event,
                      std::initializer_list<Field> fields) {
-  const spdlog::level::level_enum level = LevelOf(severity);
-  if (!logger_->should_log(level)) return;
+  if (!logger_->should_log(LevelOf(severity))) return;
+  if (severity == Severity::kDebug || limiter_.Admit(LimitKey(event, fields), clock_.Uptime())) {
+    Print(severity, event, fields);
+  }
+  TellSuppressed();
+}
+
+void EventLog::TellSuppressed() {
+  for (const EventLimiter::Suppressed& left_out : limiter_.TakeSuppressed(clock_.Uptime())) {
+    Print(Severity::kWarn, "log.suppressed",
+          {{"key", left_out.key}, {"count", absl::StrCat(left_out.count)}});
+  }
+}
+
+void EventLog::Print(Severity severity, absl::string_view event,
+                     std::initializer_list<Field> fields) {
   // As an argument, so that braces in a field are not taken for a format.
-  logger_->log(level, "{}", FormatEvent(json_, event, fields));
+  logger_->log(LevelOf(severity), "{}", FormatEvent(json_, event, fields));
 }
 
 }  // namespace ballast

@@ -3,11 +3,14 @@
 
 #include <initializer_list>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "core/base/clock.h"
+#include "daemon/observe/event_limiter.h"
 
 namespace spdlog {
 class logger;
@@ -22,6 +25,10 @@ enum class Severity { kDebug, kInfo, kWarn, kError };
 // `json`: one object with the same keys, all values text. Event names are listed in
 // docs/operations.md and never change meaning.
 //
+// Events of one name and group are limited to EventLimits, but for debug and trace, which
+// somebody asked for. What is left out is told in numbers:
+// event=log.suppressed key=report.refused count=1200.
+//
 // Thread-safe.
 class EventLog {
  public:
@@ -29,15 +36,27 @@ class EventLog {
 
   // `level`: trace, debug, info, warn, error.
   EventLog(absl::string_view level, bool json);
+  // For tests: writes to `out`; both must outlive it.
+  EventLog(absl::string_view level, bool json, Clock& clock, std::ostream& out);
   ~EventLog();
 
   // From now on. InvalidArgument, with the names there are, for another one.
   absl::Status SetLevel(absl::string_view level);
+  // More of it: info, debug, trace, and info again. Returns the level from now on.
+  std::string CycleLevel();
   std::string level() const;
 
   void Write(Severity severity, absl::string_view event, std::initializer_list<Field> fields = {});
 
+  // Tells what was left out and not told yet, if it is due. Each Write() does the same; call
+  // it now and then for the time after the last one.
+  void TellSuppressed();
+
  private:
+  void Print(Severity severity, absl::string_view event, std::initializer_list<Field> fields);
+
+  Clock& clock_;
+  EventLimiter limiter_;
   std::shared_ptr<spdlog::logger> logger_;
   const bool json_;
 };
