@@ -31,41 +31,77 @@ double MinSeconds(int repetitions, Run&& run) {
   return best;
 }
 
-// Prints one line per measurement, each beside a floor measured in the same run:
-// the ratio stays comparable between machines where the value does not.
+// What a value stands beside; 0 where there is no such thing.
+struct BenchReference {
+  double floor = 0;   // Measured in the same run, in the unit of the value.
+  double target = 0;  // Not to be exceeded, in the unit of the value.
+};
+
+// Prints one line per measurement. The ratio is to the floor of the same run, where there
+// is one, and stays comparable between machines where the value does not; else to the
+// target.
 //
 //   int main(int argc, char** argv) {
 //     ballast::BenchTable table(argc, argv);
 //     table.Add("pick/zipf-0.8", ns_per_pick, "ns/pick", gather_ns);
+//     table.Add("push/p50", ms, "ms", {.target = 15});
 //   }
 class BenchTable {
  public:
   // Options: `-o json` prints one JSON object a line instead of a table. Anything
   // else prints the usage and exits with status 2.
-  BenchTable(int argc, char** argv) {
-    json_ = argc == 3 && std::strcmp(argv[1], "-o") == 0 && std::strcmp(argv[2], "json") == 0;
+  BenchTable(int argc, char** argv)
+      : BenchTable(argc == 3 && std::strcmp(argv[1], "-o") == 0 &&
+                   std::strcmp(argv[2], "json") == 0) {
     if (argc != 1 && !json_) {
       std::fprintf(stderr, "usage: %s [-o json]\n", argv[0]);
       std::exit(2);
     }
-    if (!json_) {
-      std::printf("%-56s %12s %-10s %12s %8s\n", "name", "value", "unit", "floor", "ratio");
-    }
   }
+
+  // For programs with options of their own.
+  explicit BenchTable(bool json) : json_(json) {}
 
   // `value` and `floor` are in `unit`; `floor` > 0. Names and units hold no character
   // that JSON escapes.
   void Add(const std::string& name, double value, const std::string& unit, double floor) {
-    const char* format =
-        json_ ? "{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", \"floor\": %.6g, "
-                "\"ratio\": %.4g}\n"
-              : "%-56s %12.4g %-10s %12.4g %8.2f\n";
-    std::printf(format, name.c_str(), value, unit.c_str(), floor, value / floor);
+    Add(name, value, unit, BenchReference{floor, 0});
+  }
+
+  void Add(const std::string& name, double value, const std::string& unit,
+           const BenchReference& reference) {
+    const double base = reference.floor > 0 ? reference.floor : reference.target;
+    if (json_) {
+      std::printf("{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\"", name.c_str(), value,
+                  unit.c_str());
+      if (reference.floor > 0) std::printf(", \"floor\": %.6g", reference.floor);
+      if (reference.target > 0) std::printf(", \"target\": %.6g", reference.target);
+      if (base > 0) std::printf(", \"ratio\": %.4g", value / base);
+      std::printf("}\n");
+    } else {
+      if (!headed_) {
+        std::printf("%-44s %10s %-8s %10s %10s %7s\n", "name", "value", "unit", "floor", "target",
+                    "ratio");
+      }
+      headed_ = true;
+      const bool missed = reference.target > 0 && value > reference.target;
+      std::printf("%-44s %10.4g %-8s %10s %10s %7s%s\n", name.c_str(), value, unit.c_str(),
+                  Cell(reference.floor, "%.4g").c_str(), Cell(reference.target, "%.4g").c_str(),
+                  Cell(base > 0 ? value / base : 0, "%.2f").c_str(), missed ? "  MISSED" : "");
+    }
     std::fflush(stdout);
   }
 
  private:
-  bool json_ = false;
+  static std::string Cell(double value, const char* format) {
+    if (value <= 0) return "-";
+    char text[32];
+    std::snprintf(text, sizeof(text), format, value);
+    return text;
+  }
+
+  const bool json_;
+  bool headed_ = false;
 };
 
 }  // namespace ballast

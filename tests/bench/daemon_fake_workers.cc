@@ -92,7 +92,11 @@ void FakeSession::Activate(const PlanId& plan) {
 }
 
 void FakeSession::OnReadDone(bool ok) {
-  if (!ok) return;
+  if (!ok) {
+    ended_ = true;
+    return;
+  }
+  if (in_.has_welcome()) welcomed_ = true;
   std::lock_guard<std::mutex> lock(group_.mutex);
   if (in_.has_welcome()) ++group_.welcomed;
   if (in_.has_prepare()) {

@@ -52,6 +52,9 @@ class FakeSession final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::
   // The plan in force since now; ends the switch on this worker's side.
   void Activate(const PlanId& plan);
 
+  bool welcomed() const { return welcomed_; }
+  bool ended() const { return ended_; }
+
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnDone(const grpc::Status&) override;
@@ -65,6 +68,8 @@ class FakeSession final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::
   const std::unique_ptr<v1::Placement::Stub> stub_;
   v1::DaemonMessage in_;
   std::uint64_t commit_nonce_ = 0;
+  std::atomic<bool> welcomed_ = false;
+  std::atomic<bool> ended_ = false;  // Nothing more will be read.
   std::mutex mutex_;
   std::deque<v1::WorkerMessage> out_;  // Guarded by mutex_; the first is being written.
   bool done_ = false;

@@ -11,7 +11,8 @@
 //            every 30 s, and its slope after the first fifth. Not part of a run without names
 // switch     step 10 ms, loader instant: last report of a window to plan active on 128
 //            workers, solve included; and first to last worker that has the 58 x 384 table
-// reconnect  500 workers connect at once: until the daemon counts all of them as synced
+// reconnect  500 workers connect at once, and within one second after the daemon was killed
+//            and started again: until the daemon counts all of them as synced
 
 #include <signal.h>
 #include <unistd.h>
@@ -20,13 +21,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
-#include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "tests/bench/bench_table.h"
+#include "tests/bench/daemon_child.h"
 #include "tests/bench/daemon_drop_server.h"
 #include "tests/bench/daemon_fake_workers.h"
 #include "tests/integration/child_process.h"
@@ -39,112 +40,18 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 struct Options {
-  bool json = false;
+  BenchTable* table = nullptr;
   int seconds = 20;
   int rounds = 50;
 };
 
 double Seconds(BenchTime from, BenchTime to) { return duration<double>(to - from).count(); }
 
-double LoadAverage() {
-  double load = 0;
-  std::ifstream("/proc/loadavg") >> load;
-  return load;
-}
-
-void Print(const Options& options, const std::string& name, double value, const char* unit,
-           double reach) {
-  const char* format = options.json ? "{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\", "
-                                      "\"reach\": %.4g, \"load_average\": %.2f}\n"
-                                    : "%-48s %10.4g %-4s reach %8.4g  load %.2f\n";
-  std::printf(format, name.c_str(), value, unit, reach, LoadAverage());
-  std::fflush(stdout);
-}
-
 double Percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
 }
-
-double CpuSeconds(pid_t pid) {
-  const std::string stat = ReadFile(absl::StrCat("/proc/", pid, "/stat"));
-  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
-  std::string skipped;
-  for (int i = 0; i < 11; ++i) fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-double RssMib(pid_t pid) {
-  const std::string status = ReadFile(absl::StrCat("/proc/", pid, "/status"));
-  return std::strtod(status.c_str() + status.find("VmRSS:") + 6, nullptr) / 1024;
-}
-
-std::string OwnPath() {
-  char path[4096];
-  const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
-  BALLAST_CHECK(size > 0);
-  return std::string(path, static_cast<std::size_t>(size));
-}
-
-// A daemon with groups of one shape: 58 layers, 256 experts.
-class DaemonChild {
- public:
-  DaemonChild(int groups, int ranks, int slots_per_rank) {
-    char folder[] = "/tmp/ballast_bench_XXXXXX";
-    BALLAST_CHECK(mkdtemp(folder) != nullptr);
-    folder_ = folder;
-    grpc_port_ = FreePort();
-    http_port_ = FreePort();
-    std::ofstream config(folder_ + "/ballastd.yaml");
-    config << "grpc: {listen: \"127.0.0.1:" << grpc_port_ << "\"}\n"
-           << "http: {listen: \"127.0.0.1:" << http_port_ << "\"}\n"
-           << "store: {path: \"" << folder_ << "/ballast.db\"}\n"
-           << "session: {heartbeat_period: 1m, report_period: 100ms}\n"
-           << "load: {averaging: plain, window_batches: 1, batch_steps: 10, scenarios: 0}\n"
-           << "planning: {solve_every_steps: 10, min_interval: 0s, min_gain: 0, min_batches: 1,\n"
-           << "  moe_seconds_per_step: 1}\ngroups:\n";
-    for (int group = 0; group < groups; ++group) {
-      config << "  - name: g" << group << "\n    model: {layers: 58, experts: 256, top_k: 8, "
-             << "expert_bytes: 1}\n    ranks: " << ranks
-             << "\n    row_size: 8\n    slots_per_rank: " << slots_per_rank << "\n";
-    }
-    config.close();
-    child_ = ChildProcess::Start({Program(), "--config", folder_ + "/ballastd.yaml"},
-                                 folder_ + "/ballastd");
-    BALLAST_CHECK(child_->WaitForErr("event=daemon.ready", 30));
-  }
-
-  ~DaemonChild() {
-    child_->Signal(SIGTERM);
-    child_->Wait(20);
-    for (const char* file : {"ballastd.yaml", "ballastd.out", "ballastd.err", "ballast.db",
-                             "ballast.db.lock", "ballast.db-wal", "ballast.db-shm"}) {
-      unlink((folder_ + "/" + file).c_str());
-    }
-    rmdir(folder_.c_str());
-  }
-
-  int grpc_port() const { return grpc_port_; }
-  std::string Metrics() const { return HttpGet(http_port_, "/metrics"); }
-
-  pid_t pid() const { return child_->pid(); }
-
- private:
-  // Beside this program.
-  static std::string Program() {
-    const std::string self = OwnPath();
-    return self.substr(0, self.rfind('/')) + "/ballastd";
-  }
-
-  std::string folder_;
-  int grpc_port_ = 0;
-  int http_port_ = 0;
-  std::unique_ptr<ChildProcess> child_;
-};
 
 // The floor: this program again, as a server that drops all reports.
 class FloorChild {
@@ -180,7 +87,7 @@ struct Worker {
 // A group of fake workers, connected with a session each; or without, for the floor.
 class Fleet {
  public:
-  Fleet(int port, int group, int ranks, int slots, bool sessions = true) {
+  Fleet(int port, int group, int ranks, int slots, bool sessions = true) : port_(port) {
     ModelShape shape;
     shape.num_layers = 58;
     shape.num_experts = 256;
@@ -219,11 +126,39 @@ class Fleet {
     return false;
   }
 
+  // Each worker connects anew once its share of `seconds` after `begin` has passed, and again
+  // where that failed, until all are welcome. Seconds from `begin` to the last attempt.
+  double ComeBack(BenchTime begin, double seconds) {
+    double last = 0;
+    std::vector<bool> tried(workers_.size(), false);
+    while (Seconds(begin, steady_clock::now()) < 60) {
+      std::size_t welcome = 0;
+      for (std::size_t rank = 0; rank < workers_.size(); ++rank) {
+        Worker& worker = workers_[rank];
+        const double now = Seconds(begin, steady_clock::now());
+        const double share = static_cast<double>(rank) / static_cast<double>(workers_.size());
+        if (tried[rank] ? worker.session->ended() : now >= seconds * share) {
+          tried[rank] = true;
+          last = now;
+          worker.session.reset();
+          channels_[rank] = OwnChannel(port_);
+          worker.session = std::make_unique<FakeSession>(*group_, static_cast<int>(rank),
+                                                         group_->initial, channels_[rank]);
+        }
+        welcome += tried[rank] && worker.session->welcomed() ? 1 : 0;
+      }
+      if (welcome == workers_.size()) break;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    return last;
+  }
+
   FakeGroup& group() { return *group_; }
   std::vector<Worker>& workers() { return workers_; }
   int size() const { return static_cast<int>(workers_.size()); }
 
  private:
+  const int port_;
   std::unique_ptr<FakeGroup> group_;
   std::vector<std::shared_ptr<grpc::Channel>> channels_;
   std::vector<Worker> workers_;
@@ -298,17 +233,17 @@ void Ingest(const Options& options, ReportForm form, int groups, double reach_cp
     Fleets fleets = StartFleets(server.grpc_port(), form, groups, false);
     floor = MeasureIngest(options, fleets, server.pid());
   }
-  DaemonChild daemon(groups, 128, 3);
+  DaemonChild daemon({.groups = groups, .ranks = 128, .slots_per_rank = 3});
   Fleets fleets = StartFleets(daemon.grpc_port(), form, groups, true);
   const IngestCost cost = MeasureIngest(options, fleets, daemon.pid());
   const std::string name = absl::StrCat("ingest/", form == ReportForm::kSlot ? "slot" : "expert",
                                         groups > 1 ? "/4-groups" : "");
-  Print(options, name + "/reports", cost.reports_per_second, "1/s", 1280.0 * groups);
-  Print(options, name + "/cpu", cost.cpu_percent, "%", reach_cpu);
-  Print(options, name + "/cpu-floor", floor.cpu_percent, "%", reach_cpu);
-  Print(options, name + "/cpu-over-floor", cost.cpu_percent / floor.cpu_percent, "x", 1);
-  Print(options, name + "/rss-begin", cost.begin_rss, "MiB", reach_rss);
-  Print(options, name + "/rss-end", cost.end_rss, "MiB", reach_rss);
+  BenchTable& table = *options.table;
+  table.Add(name + "/reports-against-sent", cost.reports_per_second, "1/s", 1280.0 * groups);
+  table.Add(name + "/cpu", cost.cpu_percent, "%",
+            {.floor = floor.cpu_percent, .target = reach_cpu});
+  table.Add(name + "/rss-begin", cost.begin_rss, "MiB", {.target = reach_rss});
+  table.Add(name + "/rss-end", cost.end_rss, "MiB", {.target = reach_rss});
 }
 
 void BenchIngest(const Options& options) {
@@ -335,22 +270,22 @@ double Slope(const std::vector<double>& x, const std::vector<double>& y) {
 }
 
 void BenchMemory(const Options& options) {
-  DaemonChild daemon(1, 128, 3);
+  DaemonChild daemon({.ranks = 128, .slots_per_rank = 3});
   Fleets fleets = StartFleets(daemon.grpc_port(), ReportForm::kExpert, 1, true);
   std::vector<double> hours;
   std::vector<double> rss;
   const int ticks = 10 * options.seconds;
   KeepReporting(fleets, ticks, [&](int tick) {
     if (tick % 300 == 0) {
-      Print(options, absl::StrCat("memory/rss-after-", tick / 10, "s"), RssMib(daemon.pid()), "MiB",
-            120);
+      options.table->Add(absl::StrCat("memory/rss-after-", tick / 10, "s"), RssMib(daemon.pid()),
+                         "MiB", {.target = 120});
     }
     if (tick % 10 != 0 || tick < ticks / 5) return;
     hours.push_back(tick / 36000.0);
     rss.push_back(RssMib(daemon.pid()));
   });
-  Print(options, "memory/rss-end", RssMib(daemon.pid()), "MiB", 120);
-  Print(options, "memory/slope", Slope(hours, rss), "MiB/h", 0);
+  options.table->Add("memory/rss-end", RssMib(daemon.pid()), "MiB", {.target = 120});
+  options.table->Add("memory/slope", Slope(hours, rss), "MiB/h", {});
 }
 
 // Another skew each round, so that each window wants another plan.
@@ -403,7 +338,7 @@ bool SwitchOnce(Fleet& fleet, int round, std::uint64_t* step, double* took, doub
 }
 
 void BenchSwitch(const Options& options) {
-  DaemonChild daemon(1, 128, 3);
+  DaemonChild daemon({.ranks = 128, .slots_per_rank = 3});
   Fleet fleet(daemon.grpc_port(), 0, 128, 3);
   AwaitWelcome(fleet);
   fleet.StartReporting(ReportForm::kSlot);
@@ -422,29 +357,45 @@ void BenchSwitch(const Options& options) {
     }
     std::this_thread::sleep_for(milliseconds(200));  // The store and the last acks settle.
   }
-  Print(options, "switch/window-closed-to-active/p50", Percentile(took, 0.5), "ms", 100);
-  Print(options, "switch/window-closed-to-active/p99", Percentile(took, 0.99), "ms", 500);
-  Print(options, "switch/push-first-to-last/p50", Percentile(spreads, 0.5), "ms", 15);
-  Print(options, "switch/rounds-without-plan", missed, "", 0);
-  Print(options, "switch/rss", RssMib(daemon.pid()), "MiB", 120);
+  BenchTable& table = *options.table;
+  table.Add("switch/window-closed-to-active/p50", Percentile(took, 0.5), "ms", {.target = 100});
+  table.Add("switch/window-closed-to-active/p99", Percentile(took, 0.99), "ms", {.target = 500});
+  table.Add("switch/push-first-to-last/p50", Percentile(spreads, 0.5), "ms", {.target = 15});
+  table.Add("switch/rounds-without-plan", missed, absl::StrCat("of ", options.rounds), {});
+  table.Add("switch/rss", RssMib(daemon.pid()), "MiB", {.target = 120});
 }
 
-void BenchReconnect(const Options& options) {
-  DaemonChild daemon(1, 500, 1);
-  const auto begin = steady_clock::now();
-  Fleet fleet(daemon.grpc_port(), 0, 500, 1);
-  Print(options, "reconnect/500-begun-within", Seconds(begin, steady_clock::now()), "s", 1);
-  const std::string all = "ballast_workers{group=\"g0\",state=\"synced\"} 500";
+double AwaitSynced(const DaemonChild& daemon, int workers, BenchTime begin) {
+  const std::string all = absl::StrCat("ballast_workers{group=\"g0\",state=\"synced\"} ", workers);
   while (Seconds(begin, steady_clock::now()) < 60 &&
          daemon.Metrics().find(all) == std::string::npos) {
     std::this_thread::sleep_for(milliseconds(20));
   }
-  Print(options, "reconnect/500-synced", Seconds(begin, steady_clock::now()), "s", 10);
+  return Seconds(begin, steady_clock::now());
+}
+
+void BenchReconnect(const Options& options) {
+  constexpr int kWorkers = 500;
+  DaemonChild daemon({.ranks = kWorkers, .slots_per_rank = 1});
+  auto begin = steady_clock::now();
+  Fleet fleet(daemon.grpc_port(), 0, kWorkers, 1);
+  options.table->Add("reconnect/500-at-once-synced", AwaitSynced(daemon, kWorkers, begin), "s",
+                     {.target = 10});
+
+  // The workers notice at once, and come back evenly over one second.
+  begin = steady_clock::now();
+  daemon.Kill();
+  daemon.Launch();
+  const double back = fleet.ComeBack(begin, 1);
+  options.table->Add("reconnect/500-after-kill-9-last-attempt", back, "s", {});
+  options.table->Add("reconnect/500-after-kill-9-synced", AwaitSynced(daemon, kWorkers, begin), "s",
+                     {.target = 10});
 }
 
 int Main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], kDropServerFlag) == 0) return RunDropServer();
   Options options;
+  bool json = false;
   std::vector<std::string> names;
   const auto usage = [&] {
     std::fprintf(stderr,
@@ -457,7 +408,7 @@ int Main(int argc, char** argv) {
     const std::string word = argv[i];
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (word == "-o" && std::strcmp(value, "json") == 0) {
-      options.json = true;
+      json = true;
       ++i;
     } else if ((word == "--seconds" || word == "--rounds") && std::atoi(value) > 0) {
       (word == "--seconds" ? options.seconds : options.rounds) = std::atoi(value);
@@ -468,6 +419,8 @@ int Main(int argc, char** argv) {
       return usage();
     }
   }
+  BenchTable table(json);
+  options.table = &table;
   if (names.empty()) names = {"ingest", "switch", "reconnect"};
   for (const std::string& name : names) {
     if (name == "ingest") BenchIngest(options);

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -69,6 +70,11 @@ ProcessLine::ProcessLine(const std::string& name, const std::string& config)
     : folder_(MakeTempFolder(name)), grpc_(FreePort()), http_(FreePort()) {
   std::ofstream(folder_ + "/ballastd.yaml") << absl::StrReplaceAll(
       config, {{"GRPC", absl::StrCat(grpc_)}, {"HTTP", absl::StrCat(http_)}, {"FOLDER", folder_}});
+}
+
+ProcessLine::~ProcessLine() {
+  daemon_.reset();
+  if (!::testing::Test::HasFailure()) std::filesystem::remove_all(folder_);
 }
 
 std::string ProcessLine::EagerConfig(const std::string& groups) { return kEager + groups; }

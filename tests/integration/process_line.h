@@ -25,6 +25,8 @@ class ProcessLine {
   // Writes `config` as the daemon's configuration, with GRPC and HTTP replaced by ports of
   // loopback that are free and FOLDER by the folder.
   ProcessLine(const std::string& name, const std::string& config);
+  // Removes the folder, unless the test has failed.
+  ~ProcessLine();
 
   // The groups of a configuration that solves often and adopts whatever is better, so that a
   // plan follows the other: `groups` is the list in YAML.
