@@ -93,7 +93,6 @@ int Serve(Links links, RankId rank) {
   Shared& shared = links.shared;
   auto begin = steady_clock::now();
   for (std::uint64_t step = 1;; ++step) {
-    // Fixed before the barrier, so that all ranks leave after the same step.
     const bool last = shared.stop.load() != 0 && rank.value == 0;
     worker.BeginStep(step);
     Sleep10Ms();
@@ -196,8 +195,7 @@ class StallBench {
     workers_.push_back(worker);
   }
 
-  // Twenty steps for what the change itself stirs up, which is measured too, then as many
-  // as were asked for.
+  // From the change on: what it stirs up belongs to it.
   void Record(Kind kind) {
     shared_.kind = kind;
     const std::uint64_t end = shared_.step + static_cast<std::uint64_t>(options_.steps);
