@@ -100,7 +100,7 @@ int Serve(Links links, RankId rank) {
       for (int slot = 0; slot < kSlots; ++slot) worker.counters().Add(LayerId(layer), slot, 64);
     }
     shared.votes[step % 2][rank.value] = worker.Vote();
-    if (!links.lockstep.Arrive()) return 0;
+    if (!links.lockstep.Arrive(rank)) return 0;
     VoteWord reduced = shared.votes[step % 2][0];
     for (const VoteWord& vote : shared.votes[step % 2]) reduced = ReduceVotes(reduced, vote);
     worker.OnVote(reduced);
