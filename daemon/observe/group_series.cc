@@ -228,43 +228,58 @@ void GroupSeries::Refresh(Clock& clock) {
   }
   layer_imbalance_.SetAll(load.layer_imbalance);
   layer_predicted_.SetAll(load.layer_predicted);
-  RefreshRanks(rollout, load, clock);
-  RefreshCoverage(rollout);
+  const std::vector<bool> present = PresentRanks(rollout, load, clock.Uptime());
+  RefreshRanks(rollout, load, present, clock);
+  RefreshCoverage(present);
 }
 
-// A rank without a session has left; what it said last is no state of now.
-void GroupSeries::RefreshRanks(const RolloutView& rollout, const LoadView& load, Clock& clock) {
+// A rank without a session has left. Ranks that are only observed need none: their reports
+// prove them.
+std::vector<bool> GroupSeries::PresentRanks(const RolloutView& rollout, const LoadView& load,
+                                            absl::Duration now) const {
+  const GroupConfig& config = *sources_.config;
+  std::vector<bool> present(config.topology.num_ranks(), false);
+  for (std::size_t rank = 0; rank < present.size(); ++rank) {
+    const bool session =
+        rank < rollout.workers.size() && rollout.workers[rank].state != RankState::kGone;
+    const bool observed = config.policy.observe_only && rank < load.last_report.size() &&
+                          now - load.last_report[rank] <= config.load.stale_after;
+    present[rank] = session || observed;
+  }
+  return present;
+}
+
+// What a rank that has left said last is no state of now.
+void GroupSeries::RefreshRanks(const RolloutView& rollout, const LoadView& load,
+                               const std::vector<bool>& present, Clock& clock) {
   for (const auto& [name, gauge] : workers_) {
     int count = 0;
     for (const WorkerView& worker : rollout.workers) count += StateLabel(worker.state) == name;
     gauge->Set(count);
   }
-  for (std::size_t rank = 0; rank < rollout.workers.size(); ++rank) {
-    const bool gone = rollout.workers[rank].state == RankState::kGone;
-    if (gone || rank >= load.rank_load_ratio.size()) {
-      rank_load_.Remove(rank);
-    } else {
+  for (std::size_t rank = 0; rank < present.size(); ++rank) {
+    if (present[rank] && rank < load.rank_load_ratio.size()) {
       rank_load_.Set(rank, load.rank_load_ratio[rank]);
+    } else {
+      rank_load_.Remove(rank);
     }
     const bool reported =
         rank < load.last_report.size() && load.last_report[rank] > -absl::InfiniteDuration();
-    if (gone || !reported) {
-      last_report_.Remove(rank);
-    } else {
+    if (present[rank] && reported) {
       last_report_.Set(rank, UnixSeconds(clock, load.last_report[rank]));
+    } else {
+      last_report_.Remove(rank);
     }
   }
-  rank_load_.Truncate(rollout.workers.size());
-  last_report_.Truncate(rollout.workers.size());
+  rank_load_.Truncate(present.size());
+  last_report_.Truncate(present.size());
 }
 
-void GroupSeries::RefreshCoverage(const RolloutView& rollout) {
+void GroupSeries::RefreshCoverage(const std::vector<bool>& present) {
   const GroupConfig& config = *sources_.config;
   const std::shared_ptr<const PlacementPlan> plan = sources_.rollout->Facts().decided_plan;
   LostRanks lost = NoRanksLost(config.topology);
-  for (std::size_t rank = 0; rank < rollout.workers.size(); ++rank) {
-    lost[rank] = rollout.workers[rank].state == RankState::kGone;
-  }
+  for (std::size_t rank = 0; rank < lost.size(); ++rank) lost[rank] = !present[rank];
   const int num_experts = config.shape.num_experts;
   uncovered_.Set(
       static_cast<double>(UncoveredExperts(num_experts, config.topology, *plan, lost).size()));

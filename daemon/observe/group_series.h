@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/observe/metric_families.h"
@@ -100,9 +101,12 @@ class GroupSeries {
   NamedGauges OwnNamed(prometheus::Family<prometheus::Gauge>& family, const char* label,
                        const std::vector<std::string>& values);
   static void SetNamed(const NamedGauges& gauges, absl::string_view current);
-  void RefreshRanks(const RolloutView& rollout, const LoadView& load, Clock& clock)
+  std::vector<bool> PresentRanks(const RolloutView& rollout, const LoadView& load,
+                                 absl::Duration now) const;
+  void RefreshRanks(const RolloutView& rollout, const LoadView& load,
+                    const std::vector<bool>& present, Clock& clock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RefreshCoverage(const RolloutView& rollout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RefreshCoverage(const std::vector<bool>& present);
 
   NamedGauges phases_;
   NamedGauges holds_;

@@ -159,6 +159,8 @@ TEST(MetricsTest, AGroupOfTheReferenceSizeStaysBelow2000SeriesAnd500Kilobytes) {
   EXPECT_EQ(group.Count("ballast_rank_load_ratio{"), 128);
   EXPECT_EQ(group.Count("ballast_worker_last_report_timestamp_seconds{"), 128);
   EXPECT_EQ(group.Count("ballast_layer_imbalance_ratio{"), 58);
+  RecordProperty("series", static_cast<int>(series.size()));
+  RecordProperty("bytes", static_cast<int>(group.Scrape().size()));
   EXPECT_LT(series.size() + 58, 2000);  // With the layers' predictions of an adopted plan.
   EXPECT_LT(group.Scrape().size(), 500'000);
 }
@@ -176,6 +178,21 @@ TEST(MetricsTest, ARankThatLeavesTakesItsSeriesAlongAndBringsThemBack) {
   EXPECT_THAT(group.Scrape(), HasSubstr("ballast_workers{group=\"demo\",state=\"gone\"} 1"));
   group.Session(2, SessionEvent::Kind::kHello);
   EXPECT_EQ(group.Count("ballast_rank_load_ratio{"), 4);
+}
+
+TEST(MetricsTest, RanksThatAreOnlyObservedArePresentWhileTheyReport) {
+  GroupConfig config = SmallGroup();
+  config.policy.observe_only = true;
+  config.load.stale_after = absl::Seconds(10);
+  Exported group(config);
+  for (std::uint64_t step = 1; step <= 3; ++step) group.ReportAll(step);
+  EXPECT_EQ(group.Count("ballast_rank_load_ratio{"), 4);
+  EXPECT_EQ(group.Count("ballast_worker_last_report_timestamp_seconds{"), 4);
+  EXPECT_THAT(group.Scrape(), HasSubstr("ballast_uncovered_experts{group=\"demo\"} 0"));
+  group.clock().Advance(absl::Seconds(11));
+  EXPECT_EQ(group.Count("ballast_rank_load_ratio{"), 0);
+  EXPECT_EQ(group.Count("ballast_worker_last_report_timestamp_seconds{"), 0);
+  EXPECT_THAT(group.Scrape(), HasSubstr("ballast_uncovered_experts{group=\"demo\"} 4"));
 }
 
 TEST(MetricsTest, AGroupThatLeavesTakesAllItsSeriesAlong) {
