@@ -39,46 +39,6 @@ std::string RankText(RankId rank) { return absl::StrCat("rank ", rank.value); }
 
 }  // namespace
 
-const char* PlanPhaseName(PlanPhase phase) {
-  switch (phase) {
-    case PlanPhase::kIdle:
-      return "idle";
-    case PlanPhase::kProposed:
-      return "proposed";
-    case PlanPhase::kPreparing:
-      return "preparing";
-    case PlanPhase::kDeciding:
-      return "deciding";
-    case PlanPhase::kCommitting:
-      return "committing";
-    case PlanPhase::kRetiring:
-      return "retiring";
-    case PlanPhase::kAborting:
-      return "aborting";
-  }
-  return "unknown";
-}
-
-const char* RankStateName(RankState state) {
-  switch (state) {
-    case RankState::kGone:
-      return "gone";
-    case RankState::kStale:
-      return "stale";
-    case RankState::kPrepared:
-      return "prepared";
-    case RankState::kHeld:
-      return "held";
-    case RankState::kSynced:
-      return "synced";
-    case RankState::kNacked:
-      return "nacked";
-    case RankState::kLagging:
-      return "lagging";
-  }
-  return "unknown";
-}
-
 Coordinator::Coordinator(int num_ranks, PlanId decided, std::uint64_t term,
                          const CoordinatorOptions& options)
     : term_(term), options_(options), ranks_(num_ranks), decided_(decided) {
@@ -365,7 +325,7 @@ bool Coordinator::all_connected() const {
 RankState Coordinator::rank_state(RankId id) const {
   const Rank& rank = at(id);
   if (!rank.connected) return RankState::kGone;
-  if (rank.ahead) return RankState::kStale;
+  if (rank.ahead) return RankState::kAhead;
   if (rank.nacked) return RankState::kNacked;
   if (RunsDecided(rank)) {
     return HoldsCandidate(rank) ? RankState::kPrepared : RankState::kSynced;

@@ -91,6 +91,8 @@ std::vector<GroupAlarm> AlarmsOf(const GroupConfig& config, const RolloutView& r
       "ranks_silent", rollout, [](const WorkerView& worker) { return worker.silent; }, "", &alarms);
   AddRanks("ranks_nacked", rollout, IsIn(RankState::kNacked), "refuses", &alarms);
   AddRanks("ranks_lagging", rollout, IsIn(RankState::kLagging), "has not switched", &alarms);
+  AddRanks("ranks_ahead", rollout, IsIn(RankState::kAhead), "is ahead of this store", &alarms);
+  AddRanks("ranks_ahead", rollout, IsIn(RankState::kAhead), "is ahead of this store", &alarms);
   AddRanks("ranks_stale", rollout, IsIn(RankState::kStale), "runs another plan", &alarms);
   AddSilentReports(config, rollout, load, now, &alarms);
   const absl::Duration age = now - rollout.phase_since;

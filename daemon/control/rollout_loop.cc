@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/fingerprint.h"
 #include "core/base/status_macros.h"
+#include "core/store/plan_store_errors.h"
 
 namespace ballast {
 namespace {
@@ -15,6 +16,11 @@ constexpr std::size_t kQueueCapacity = 16384;
 
 // Chosen: resolution of the coordinator's timeouts, which are seconds.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
+
+// Chosen: a worker that is not wanted asks rarely, and is back soon after its rank is free.
+constexpr absl::Duration kStayOut = absl::Seconds(30);
+
+constexpr char kDeposed[] = "another daemon leads this store now";
 
 constexpr char kRestarted[] = "the daemon restarted before the decision";
 
@@ -87,6 +93,8 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       mark_(started_),
       links_(parts.config.topology.num_ranks()),
       watch_(parts.config.topology.num_ranks(), parts.config.session),
+      steps_(parts.config.topology.num_ranks(), parts.config.rollout.lagging_after),
+      claims_(parts.config.topology.num_ranks()),
       workers_(parts.config.topology.num_ranks()),
       disagreements_(parts.config.topology.num_ranks(), 0) {
   UpdateView();
@@ -114,6 +122,12 @@ void RolloutLoop::Stop(const std::string& reason) {
 
 bool RolloutLoop::Submit(SessionEvent event) {
   const std::shared_ptr<WorkerLink> link = event.link;
+  if (event.kind == SessionEvent::Kind::kDisconnect) {
+    if (queue_.TryPush(event)) return true;
+    absl::MutexLock lock(&mutex_);
+    ends_.push_back(std::move(event));
+    return true;
+  }
   if (queue_.TryPush(std::move(event))) return true;
   if (link != nullptr) link->Close("the daemon's event queue is full; come back");
   return false;
@@ -146,6 +160,12 @@ void RolloutLoop::Run() {
 }
 
 void RolloutLoop::Turn(absl::Duration deadline) {
+  // Taken before the queue is: what their sessions said before comes first.
+  std::vector<SessionEvent> ends;
+  {
+    absl::MutexLock lock(&mutex_);
+    ends.swap(ends_);
+  }
   for (Event& event : queue_.PopAll(clock_, deadline)) {
     if (auto* worker = std::get_if<SessionEvent>(&event)) {
       Handle(*worker);
@@ -158,37 +178,75 @@ void RolloutLoop::Turn(absl::Duration deadline) {
     }
     Execute();
   }
+  for (SessionEvent& end : ends) {
+    Handle(end);
+    Execute();
+  }
   coordinator_.OnTick(clock_.Uptime(), &actions_);
   Execute();
   NoticeActivation();
   NoticeSessions();
   UpdateView();
-  recorder_.Write();  // Last: nobody waits for it.
+  if (!deposed()) recorder_.Write();  // Last: nobody waits for it.
 }
 
 void RolloutLoop::Handle(SessionEvent& event) {
-  const int rank = event.rank.value;
   if (event.kind == SessionEvent::Kind::kHello) {
-    HandleHello(event);
+    if (Admit(event)) HandleHello(event);
     return;
   }
-  if (links_[rank] != event.link) return;  // A newer session took over.
+  if (links_[event.rank.value] != event.link) return;  // A newer session took over.
   watch_.Heard(event.rank, clock_.Uptime());
   if (event.kind != SessionEvent::Kind::kDisconnect) {
     HandleStatus(event);
-    return;
+  } else {
+    HandleEnd(event);
   }
+}
+
+void RolloutLoop::HandleEnd(const SessionEvent& event) {
+  const int rank = event.rank.value;
   links_[rank].reset();
   watch_.End(event.rank);
+  steps_.End(event.rank);
+  claims_.End(event.rank);
   observer_.OnWorker(config_.name, event.rank, "disconnected", event.nack.detail);
   coordinator_.OnDisconnect(event.rank, workers_[rank].incarnation, clock_.Uptime(), &actions_);
 }
 
+// Whether the session may begin. Ends that of a process that it replaces.
+bool RolloutLoop::Admit(const SessionEvent& event) {
+  if (deposed()) {
+    event.link->Close(kDeposed, kStayOut);
+    return false;
+  }
+  const int rank = event.rank.value;
+  const std::uint64_t before = claims_.holder(event.rank);
+  const std::string twice = absl::StrCat("two processes are rank ", rank, ": incarnation ",
+                                         event.hello.incarnation, " and incarnation ", before);
+  switch (claims_.Claim(event.rank, event.hello.incarnation)) {
+    case RankClaims::Answer::kTakes:
+      if (links_[rank] != nullptr) links_[rank]->Close("a newer session of this rank began");
+      return true;
+    case RankClaims::Answer::kReplaces:
+      observer_.OnWorker(config_.name, event.rank, "replaced",
+                         absl::StrCat(twice, ", which is out now"));
+      links_[rank]->Close(absl::StrCat(twice, ": this one is older and stays out"), kStayOut);
+      return true;
+    case RankClaims::Answer::kRefused:
+      observer_.OnWorker(config_.name, event.rank, "refused_twin",
+                         absl::StrCat(twice, ", which is newer and stays"));
+      event.link->Close(absl::StrCat(twice, ": this one is older and stays out"), kStayOut);
+      return false;
+  }
+  return true;
+}
+
 void RolloutLoop::HandleHello(SessionEvent& event) {
   const int rank = event.rank.value;
-  if (links_[rank] != nullptr) links_[rank]->Close("a newer session of this rank began");
   links_[rank] = std::move(event.link);
   watch_.Begin(event.rank, links_[rank], clock_.Uptime());
+  steps_.Begin(event.rank, clock_.Uptime());
   workers_[rank].incarnation = event.hello.incarnation;
   workers_[rank].active = event.hello.active;
   disagreements_[rank] = 0;
@@ -228,6 +286,7 @@ void RolloutLoop::HandleStatus(const SessionEvent& event) {
     case Kind::kActive:
       worker.active = event.plan;
       worker.step = event.step;
+      steps_.Saw(event.rank, event.step, now);
       coordinator_.OnActive(event.rank, event.plan, now, &actions_);
       return;
     default:
@@ -277,6 +336,8 @@ void RolloutLoop::Execute() {
 
 void RolloutLoop::Execute(const CoordinatorAction& action) {
   using Kind = CoordinatorAction::Kind;
+  // Who waits for an end is told of it all the same.
+  if (deposed() && action.kind != Kind::kFinished) return;
   switch (action.kind) {
     case Kind::kPersistProposal:
       PersistProposal();
@@ -318,7 +379,7 @@ void RolloutLoop::PersistProposal() {
   Reach("propose.before");
   const absl::StatusOr<PlanVersion> version = store_.Propose(record, term_);
   const absl::Duration now = clock_.Uptime();
-  observer_.OnStoreCall("propose", version.status(), now - begin);
+  NoticeStoreCall("propose", version.status(), now - begin);
   if (!version.ok()) {
     store_uncertain_ = true;
     coordinator_.OnStoreFailed(version.status(), now, &actions_);
@@ -346,7 +407,7 @@ void RolloutLoop::PersistDecision() {
   const absl::Time when = clock_.WallNow();
   const absl::Status status = store_.Decide(config_.name, *candidate_version_, term_, when);
   const absl::Duration now = clock_.Uptime();
-  observer_.OnStoreCall("decide", status, now - begin);
+  NoticeStoreCall("decide", status, now - begin);
   if (!status.ok()) {
     coordinator_.OnStoreFailed(status, now, &actions_);
     return;
@@ -371,7 +432,7 @@ void RolloutLoop::PersistAbort(const CoordinatorAction& action) {
           ? store_.Abort(config_.name, *candidate_version_, term_, action.reason)
           : AbortLeftovers();
   const absl::Duration now = clock_.Uptime();
-  observer_.OnStoreCall("abort", status, now - begin);
+  NoticeStoreCall("abort", status, now - begin);
   if (status.ok()) {
     coordinator_.OnAbortStored(now, &actions_);
   } else {
@@ -401,6 +462,7 @@ void RolloutLoop::SendTo(const CoordinatorAction& action) {
   command.plan = action.plan;
   command.base = action.base;
   command.peers_run_plan = action.peers_run_plan;
+  command.deadline_hint = config_.rollout.prepare_timeout;
   command.reason = action.reason;
   switch (action.kind) {
     case Kind::kSendPrepare:
@@ -450,8 +512,26 @@ void RolloutLoop::Finish(const CoordinatorAction& action) {
     candidate_.reset();
     candidate_version_.reset();
   }
+  if (deposed()) return;
   const absl::Status pruned = store_.Prune(config_.name, config_.plans_kept, term_);
-  if (!pruned.ok()) observer_.OnStoreCall("prune", pruned, absl::ZeroDuration());
+  if (!pruned.ok()) NoticeStoreCall("prune", pruned, absl::ZeroDuration());
+}
+
+void RolloutLoop::NoticeStoreCall(const char* call, const absl::Status& status,
+                                  absl::Duration took) {
+  observer_.OnStoreCall(call, status, took);
+  if (IsOtherTerm(status) && !deposed()) StepDown(status);
+}
+
+// No write will be accepted any more, so nothing may be sent. The workers go on serving;
+// they find the daemon that leads now, or wait for it.
+void RolloutLoop::StepDown(const absl::Status& status) {
+  deposed_.store(true, std::memory_order_release);
+  for (int rank = 0; rank < static_cast<int>(links_.size()); ++rank) {
+    if (links_[rank] == nullptr) continue;
+    observer_.OnWorker(config_.name, RankId(rank), "sent_away", std::string(status.message()));
+    links_[rank]->Close(kDeposed, kStayOut);
+  }
 }
 
 void RolloutLoop::NoticeActivation() {
@@ -482,6 +562,17 @@ void RolloutLoop::NoticeSessions() {
   }
 }
 
+// What people should hear of, once each time it begins.
+void RolloutLoop::NoticeState(RankId rank, RankState state, const std::string& detail) {
+  WorkerView& worker = workers_[rank.value];
+  const bool worth_telling = state == RankState::kAhead || state == RankState::kLagging;
+  if (worth_telling && worker.state != state) {
+    observer_.OnWorker(config_.name, rank, RankStateName(state), detail);
+  }
+  worker.state = state;
+  worker.detail = detail;
+}
+
 void RolloutLoop::UpdateView() {
   RolloutView view;
   view.turned = clock_.Uptime();
@@ -498,17 +589,25 @@ void RolloutLoop::UpdateView() {
   int silent = 0;
   view.pause = pause_;
   for (int rank = 0; rank < static_cast<int>(workers_.size()); ++rank) {
-    workers_[rank].state = coordinator_.rank_state(RankId(rank));
-    workers_[rank].detail = coordinator_.rank_detail(RankId(rank));
+    RankState state = coordinator_.rank_state(RankId(rank));
+    std::string detail = coordinator_.rank_detail(RankId(rank));
+    const auto lag = steps_.Lag(RankId(rank));
+    if (lag.has_value() && (state == RankState::kSynced || state == RankState::kHeld ||
+                            state == RankState::kPrepared)) {
+      state = RankState::kLagging;
+      detail = *lag;
+    }
     workers_[rank].held = HeldBy(RankId(rank));
     workers_[rank].silent = false;
     if (const auto silence = watch_.Silence(RankId(rank), view.turned); silence.has_value()) {
       ++silent;
       if (view.waiting_for.empty()) view.waiting_for = absl::StrCat("rank ", rank, " ", *silence);
       workers_[rank].silent = true;
-      workers_[rank].detail = *silence;
-      workers_[rank].state = RankState::kStale;
+      detail = *silence;
+      state = RankState::kStale;
     }
+    NoticeState(RankId(rank), state, detail);
+    view.behind = view.behind || state == RankState::kAhead;
     view.connected += workers_[rank].state == RankState::kGone ? 0 : 1;
   }
   view.workers = workers_;
@@ -516,7 +615,7 @@ void RolloutLoop::UpdateView() {
   facts.decided = coordinator_.decided();
   facts.decided_plan = decided_plan_;
   // A plan that a silent rank must load would only wait for its timeout.
-  facts.all_connected = coordinator_.all_connected() && silent == 0;
+  facts.all_connected = coordinator_.all_connected() && silent == 0 && !deposed();
   facts.idle = coordinator_.phase() == PlanPhase::kIdle && coordinator_.active_everywhere();
   facts.paused = pause_.paused;
   absl::MutexLock lock(&mutex_);

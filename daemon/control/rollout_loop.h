@@ -1,6 +1,7 @@
 #ifndef BALLAST_DAEMON_CONTROL_ROLLOUT_LOOP_H_
 #define BALLAST_DAEMON_CONTROL_ROLLOUT_LOOP_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -23,8 +24,10 @@
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
+#include "daemon/control/rank_claims.h"
 #include "daemon/control/session_watch.h"
 #include "daemon/control/steering.h"
+#include "daemon/control/step_watch.h"
 #include "daemon/control/worker_link.h"
 
 namespace ballast {
@@ -74,6 +77,7 @@ struct RolloutView {
   PlanPhase phase = PlanPhase::kIdle;
   absl::Duration phase_since;
   bool active_everywhere = false;
+  bool behind = false;  // A rank is ahead of this store: see its detail.
   int connected = 0;
   std::string waiting_for;
   std::uint64_t plans_adopted = 0;  // Active everywhere, since this start.
@@ -122,8 +126,8 @@ class RolloutLoop final : public PlanPublisher {
   // Ends the thread and closes all sessions with `reason`. Idempotent.
   void Stop(const std::string& reason);
 
-  // Thread-safe, never blocks. False, with the link closed, if the queue is full:
-  // the session starts over.
+  // Thread-safe, never blocks. False, with the link closed, if the queue is full: the
+  // session starts over. Its end, kDisconnect, is never lost.
   bool Submit(SessionEvent event);
 
   // Queues what an operator asks for; the ticket tells how it went, Unavailable if the
@@ -137,6 +141,9 @@ class RolloutLoop final : public PlanPublisher {
   void Record(SolveRecord solve, std::string outcome) override;  // Thread-safe.
   RolloutView View() const;                                      // Thread-safe.
   std::uint64_t term() const { return term_; }
+  // Another daemon has begun a term on this store: nothing is sent or stored any more,
+  // workers are sent away. Thread-safe.
+  bool deposed() const { return deposed_.load(std::memory_order_acquire); }
 
   // One turn without a thread, for tests.
   void RunOnceForTest() { Turn(clock_.Uptime()); }
@@ -160,6 +167,8 @@ class RolloutLoop final : public PlanPublisher {
   void Turn(absl::Duration deadline);
   void Handle(SessionEvent& event);
   void HandleHello(SessionEvent& event);
+  bool Admit(const SessionEvent& event);
+  void HandleEnd(const SessionEvent& event);
   void HandleStatus(const SessionEvent& event);
   void HandleOffer(PlanCandidate candidate);
   void RefuseOffer(const SolveRecord& solve, const std::string& reason);
@@ -177,11 +186,14 @@ class RolloutLoop final : public PlanPublisher {
   void PersistAbort(const CoordinatorAction& action);
   absl::Status AbortLeftovers();
   void SendTo(const CoordinatorAction& action);
+  void NoticeStoreCall(const char* call, const absl::Status& status, absl::Duration took);
+  void StepDown(const absl::Status& status);
   void Reach(absl::string_view crash_point);
   void ReachSent(const CoordinatorAction& action);
   void Finish(const CoordinatorAction& action);
   void NoticeActivation();
   void NoticeSessions();
+  void NoticeState(RankId rank, RankState state, const std::string& detail);
   void UpdateView();
   std::optional<PlanId> HeldBy(RankId rank) const;
   std::shared_ptr<const PlacementPlan> PlanOf(const Digest& digest) const;
@@ -209,6 +221,9 @@ class RolloutLoop final : public PlanPublisher {
   Coordinator::Actions actions_;
   std::vector<std::shared_ptr<WorkerLink>> links_;  // [num_ranks]; null: gone.
   SessionWatch watch_;
+  StepWatch steps_;
+  RankClaims claims_;
+  std::atomic<bool> deposed_{false};
   std::vector<WorkerView> workers_;           // [num_ranks]
   std::vector<std::uint64_t> disagreements_;  // [num_ranks]
   std::uint64_t plans_adopted_ = 0;
@@ -216,6 +231,7 @@ class RolloutLoop final : public PlanPublisher {
   std::thread thread_;
 
   mutable absl::Mutex mutex_;
+  std::vector<SessionEvent> ends_ ABSL_GUARDED_BY(mutex_);  // For which the queue had no room.
   RolloutView view_ ABSL_GUARDED_BY(mutex_);
   RolloutFacts facts_ ABSL_GUARDED_BY(mutex_);
 };

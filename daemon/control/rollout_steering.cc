@@ -68,7 +68,7 @@ void RolloutLoop::SetPause(const SteeringCall& call, SteeringResult result) {
   const GroupPause next = {pause, call.reason, call.who, clock_.WallNow()};
   const absl::Duration begin = clock_.Uptime();
   const absl::Status status = store_.SetPause(config_.name, next, term_);
-  observer_.OnStoreCall("set_pause", status, clock_.Uptime() - begin);
+  NoticeStoreCall("set_pause", status, clock_.Uptime() - begin);
   if (status.ok()) {
     pause_ = next;
     UpdateView();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
 #include "core/base/ids.h"
 #include "core/model/placement_plan.h"
 
@@ -20,6 +21,7 @@ struct WorkerCommand {
   PlanId base;                                     // kPrepare only.
   std::shared_ptr<const PlacementPlan> placement;  // kPrepare only.
   bool peers_run_plan = false;                     // kPrepare only.
+  absl::Duration deadline_hint;                    // kPrepare: no progress for so long aborts.
   std::string reason;                              // kAbort only.
 };
 
@@ -28,13 +30,18 @@ struct WorkerCommand {
 // that does not read loses its session, nobody else's time.
 class WorkerLink {
  public:
+  // Chosen: long enough that a daemon that restarts is not run over, too short to notice.
+  static constexpr absl::Duration kStayAway = absl::Milliseconds(200);
+
   virtual ~WorkerLink() = default;
 
   // False if the mailbox was full, which ended the session.
   virtual bool Send(const WorkerCommand& command) = 0;
 
-  // Ends the session with a reason that the worker sees. Idempotent.
-  virtual void Close(const std::string& reason) = 0;
+  // Ends the session with a reason that the worker sees, and asks it to stay away for so
+  // long. Idempotent.
+  virtual void Close(const std::string& reason, absl::Duration stay_away) = 0;
+  void Close(const std::string& reason) { Close(reason, kStayAway); }
 
   // Names the write under way; 0 if there is none. No two writes of a session have the
   // same name, so one that stays tells of a worker that does not read.

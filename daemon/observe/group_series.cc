@@ -43,8 +43,8 @@ const char* PhaseLabel(PlanPhase phase) {
 }
 
 const std::vector<std::string>& StateNames() {
-  static const auto* const names =
-      new std::vector<std::string>{"synced", "stale", "prepared", "nacked", "lagging", "gone"};
+  static const auto* const names = new std::vector<std::string>{
+      "synced", "stale", "prepared", "nacked", "lagging", "ahead", "gone"};
   return *names;
 }
 

@@ -35,6 +35,7 @@ grpc::ByteBuffer SessionWriter::Encode(const WorkerCommand& command) {
       prepare.plan = command.plan;
       prepare.base = command.base;
       prepare.peers_run_plan = command.peers_run_plan;
+      prepare.deadline_hint = command.deadline_hint;
       const grpc::Slice table = cache_.Get(command.placement);
       const grpc::Slice slices[] = {grpc::Slice(PrepareHead(prepare, table.size())), table};
       return grpc::ByteBuffer(slices, 2);
@@ -60,10 +61,10 @@ bool SessionWriter::Send(const WorkerCommand& command) {
   return true;
 }
 
-void SessionWriter::Close(const std::string& reason) {
+void SessionWriter::Close(const std::string& reason, absl::Duration stay_away) {
   absl::MutexLock lock(&mutex_);
   if (stream_ == nullptr || finishing_) return;
-  farewell_ = BufferOf(GoAwayFrame({reason, absl::Milliseconds(200), ""}));
+  farewell_ = BufferOf(GoAwayFrame({reason, stay_away, ""}));
   finishing_ = true;
   if (writing_) {
     say_farewell_ = true;

@@ -45,7 +45,8 @@ class SessionWriter final : public WorkerLink {
       : stream_(stream), context_(context), cache_(cache) {}
 
   bool Send(const WorkerCommand& command) override;
-  void Close(const std::string& reason) override;
+  using WorkerLink::Close;
+  void Close(const std::string& reason, absl::Duration stay_away) override;
   std::uint64_t WriteUnderWay() const override;
   void Abandon() override;
 

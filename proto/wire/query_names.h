@@ -6,8 +6,8 @@ namespace ballast {
 // Names that scripts depend on: extended, never changed.
 
 // WorkerStatus.state of query.proto.
-inline constexpr const char* kWorkerStates[] = {"synced", "stale",   "prepared",
-                                                "nacked", "lagging", "gone"};
+inline constexpr const char* kWorkerStates[] = {"synced",  "stale", "prepared", "nacked",
+                                                "lagging", "ahead", "gone"};
 
 // PlanSummary.phase of query.proto, and GroupStatus.phase while a plan is on its way.
 inline constexpr const char* kPlanPhases[] = {"proposed",   "validated", "preparing", "decided",

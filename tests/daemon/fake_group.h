@@ -82,12 +82,17 @@ class RecordingLink final : public WorkerLink {
     sent.push_back(command);
     return true;
   }
-  void Close(const std::string& reason) override { closed = reason; }
+  using WorkerLink::Close;
+  void Close(const std::string& reason, absl::Duration away) override {
+    closed = reason;
+    stay_away = away;
+  }
   std::uint64_t WriteUnderWay() const override { return write; }
   void Abandon() override { ++abandoned; }
 
   std::vector<WorkerCommand> sent;
   std::string closed;
+  absl::Duration stay_away;
   std::uint64_t write = 0;  // Under way.
   int abandoned = 0;
 };

@@ -1,5 +1,7 @@
 #include "daemon/control/rollout_loop.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,11 +44,12 @@ class RolloutLoopTest : public ::testing::Test {
     return event;
   }
 
-  void Connect(int rank) {
+  void Connect(int rank) { Connect(rank, 100 + rank); }
+  void Connect(int rank, std::uint64_t incarnation) {
     links_[rank] = std::make_shared<RecordingLink>();
     SessionEvent event = EventOf(rank, SessionEvent::Kind::kHello);
     event.hello.rank = RankId(rank);
-    event.hello.incarnation = 100 + rank;
+    event.hello.incarnation = incarnation;
     event.hello.active = active_;
     loop_->Submit(std::move(event));
     loop_->RunOnceForTest();
@@ -151,10 +154,156 @@ TEST_F(RolloutLoopTest, SendsNothingBeforeTheStoreHasIt) {
   ASSERT_EQ(next_term, 2);
   Offer(Candidate());
   EXPECT_THAT(observer_.events, Contains("store failed: propose"));
-  EXPECT_THAT(observer_.events, Contains("store failed: record_decision"));
   EXPECT_TRUE(observer_.pushes.empty());
   for (int rank = 0; rank < 4; ++rank) EXPECT_FALSE(WasSent(rank, WorkerCommand::Kind::kPrepare));
   EXPECT_EQ(loop_->View().phase, PlanPhase::kIdle);
+}
+
+// A store that another daemon has taken over accepts nothing again: asking on is pointless.
+TEST_F(RolloutLoopTest, StepsDownWhenAnotherDaemonLeadsTheStore) {
+  ConnectAll();
+  Offer(Candidate());
+  AnswerAll(SessionEvent::Kind::kReceived);
+  ASSERT_EQ(loop_->View().phase, PlanPhase::kPreparing);
+  EXPECT_FALSE(loop_->deposed());
+  ASSERT_EQ(*store_.BeginTerm(), 2);
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  EXPECT_TRUE(loop_->deposed());
+  EXPECT_FALSE(loop_->Facts().all_connected);
+  EXPECT_FALSE(WasSent(0, WorkerCommand::Kind::kCommit));
+  EXPECT_FALSE(WasSent(0, WorkerCommand::Kind::kAbort));
+  for (const auto& link : links_) {
+    EXPECT_EQ(link->closed, "another daemon leads this store now");
+    EXPECT_EQ(link->stay_away, absl::Seconds(30));
+  }
+  observer_.events.clear();
+  clock_.Advance(absl::Minutes(5));
+  loop_->RunOnceForTest();
+  EXPECT_TRUE(observer_.events.empty());  // It does not ask the store again.
+  Connect(1);
+  EXPECT_EQ(links_[1]->closed, "another daemon leads this store now");
+  EXPECT_TRUE(links_[1]->sent.empty());
+}
+
+TEST_F(RolloutLoopTest, AnErrorOfTheStoreAloneIsNoReasonToStepDown) {
+  ConnectAll();
+  PlanCandidate candidate = Candidate();
+  candidate.record.digest = {};  // The store refuses a digest that is not the plan's.
+  Offer(std::move(candidate));
+  EXPECT_THAT(observer_.events, Contains("store failed: propose"));
+  EXPECT_FALSE(loop_->deposed());
+  Offer(Candidate());
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kPreparing);
+}
+
+TEST_F(RolloutLoopTest, TheEndOfASessionIsNotLostWhenTheQueueIsFull) {
+  ConnectAll();
+  int queued = 0;
+  while (loop_->Submit(EventOf(1, SessionEvent::Kind::kReceived))) ++queued;
+  EXPECT_GT(queued, 1000);
+  EXPECT_TRUE(loop_->Submit(EventOf(2, SessionEvent::Kind::kDisconnect)));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kGone);
+  EXPECT_EQ(loop_->View().connected, 3);
+}
+
+TEST_F(RolloutLoopTest, TheNewerOfTwoProcessesHasTheRankAndTheOlderStaysOut) {
+  ConnectAll();
+  const std::shared_ptr<RecordingLink> old_link = links_[2];
+  Connect(2, 777);
+  EXPECT_THAT(old_link->closed, HasSubstr("two processes are rank 2: incarnation 777 and "
+                                          "incarnation 102"));
+  EXPECT_EQ(old_link->stay_away, absl::Seconds(30));
+  const std::shared_ptr<RecordingLink> new_link = links_[2];
+  EXPECT_THAT(observer_.workers, Contains("rank 2 replaced"));
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    Connect(2, 102);
+    EXPECT_THAT(links_[2]->closed, HasSubstr("this one is older and stays out"));
+    EXPECT_EQ(links_[2]->stay_away, absl::Seconds(30));
+  }
+  EXPECT_EQ(new_link->closed, "");
+  EXPECT_EQ(loop_->View().workers[2].incarnation, 777);
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kSynced);
+  // A third one is newer still; and the same process may come back as often as it likes.
+  Connect(2, 888);
+  EXPECT_THAT(new_link->closed, HasSubstr("older and stays out"));
+  Connect(2, 888);
+  EXPECT_EQ(loop_->View().workers[2].incarnation, 888);
+  EXPECT_EQ(links_[2]->closed, "");
+  // Once nobody has the rank the older one is as welcome as any.
+  loop_->Submit(EventOf(2, SessionEvent::Kind::kDisconnect));
+  Connect(2, 102);
+  EXPECT_EQ(links_[2]->closed, "");
+  EXPECT_EQ(loop_->View().workers[2].incarnation, 102);
+}
+
+TEST_F(RolloutLoopTest, NamesTheRanksThatAreAheadOfItsStore) {
+  ConnectAll();
+  EXPECT_FALSE(loop_->View().behind);
+  loop_->Submit(EventOf(3, SessionEvent::Kind::kDisconnect));
+  links_[3] = std::make_shared<RecordingLink>();
+  SessionEvent event = EventOf(3, SessionEvent::Kind::kHello);
+  event.hello.rank = RankId(3);
+  event.hello.incarnation = 103;
+  event.hello.active = active_;
+  event.hello.highest_term_seen = 9;
+  loop_->Submit(std::move(event));
+  loop_->RunOnceForTest();
+  const RolloutView view = loop_->View();
+  EXPECT_TRUE(view.behind);
+  EXPECT_EQ(view.workers[3].state, RankState::kAhead);
+  EXPECT_THAT(view.workers[3].detail, HasSubstr("has seen term 9, this daemon has term 1"));
+  EXPECT_THAT(view.waiting_for, HasSubstr("rank 3 runs ahead of this store"));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(std::count(observer_.workers.begin(), observer_.workers.end(), "rank 3 ahead"), 1);
+  Offer(Candidate());
+  EXPECT_THAT(observer_.events, Contains(HasSubstr("finished refused: rank 3 runs ahead")));
+}
+
+TEST_F(RolloutLoopTest, NamesARankWhoseStepStandsStillWhileOthersGoOn) {
+  ConnectAll();
+  for (std::uint64_t step = 1; step <= 12; ++step) {
+    clock_.Advance(absl::Seconds(1));
+    for (int rank = 0; rank < 4; ++rank) {
+      SessionEvent event = EventOf(rank, SessionEvent::Kind::kHeartbeat);
+      event.plan = active_;
+      event.step = rank == 1 ? 1 : 100 * step;
+      loop_->Submit(std::move(event));
+    }
+    loop_->RunOnceForTest();
+    // Its last step began in second 1; ten seconds later it lags.
+    EXPECT_EQ(loop_->View().workers[1].state, step < 11 ? RankState::kSynced : RankState::kLagging)
+        << step;
+  }
+  EXPECT_EQ(loop_->View().workers[1].detail, "stands at step 1 while others went on for 11s");
+  EXPECT_EQ(loop_->View().workers[0].state, RankState::kSynced);
+  EXPECT_EQ(std::count(observer_.workers.begin(), observer_.workers.end(), "rank 1 lagging"), 1);
+  EXPECT_TRUE(loop_->Facts().all_connected);  // It is named, and stops nobody.
+}
+
+// A group that stands still as a whole has no rank that lags.
+TEST_F(RolloutLoopTest, NoRankLagsWhileAllStandStill) {
+  ConnectAll();
+  for (int second = 0; second < 60; ++second) {
+    clock_.Advance(absl::Seconds(1));
+    for (int rank = 0; rank < 4; ++rank) {
+      SessionEvent event = EventOf(rank, SessionEvent::Kind::kHeartbeat);
+      event.plan = active_;
+      event.step = 7;
+      loop_->Submit(std::move(event));
+    }
+    loop_->RunOnceForTest();
+  }
+  for (const WorkerView& worker : loop_->View().workers) {
+    EXPECT_EQ(worker.state, RankState::kSynced);
+  }
+}
+
+TEST_F(RolloutLoopTest, TellsWorkersHowLongALoadMayStandStill) {
+  ConnectAll();
+  Offer(Candidate());
+  EXPECT_EQ(links_[0]->sent.back().deadline_hint, config_.rollout.prepare_timeout);
+  EXPECT_GT(config_.rollout.prepare_timeout, absl::ZeroDuration());
 }
 
 TEST_F(RolloutLoopTest, ANackBeforeTheDecisionKeepsTheActivePlan) {
@@ -382,6 +531,57 @@ TEST_F(RolloutLoopTest, StoppingClosesASessionWhoseHelloWasNotHandledYet) {
   loop_->Submit(std::move(event));
   loop_->Stop("the daemon ends");
   EXPECT_EQ(links_[2]->closed, "the daemon ends");
+}
+
+// A group of the size that is served: it waits for the one that is missing, says for whom,
+// and begins once it is there.
+TEST(RolloutLoopStartTest, WaitsForTheLastOf128Ranks) {
+  GroupConfig config = SmallGroup();
+  config.shape.num_experts = 256;
+  config.topology = *Topology::Uniform(128, 8, 3);
+  SimulatedClock clock;
+  InMemoryPlanStore store;
+  RecordingObserver observer;
+  std::string ignored;
+  const std::uint64_t term = *store.BeginTerm();
+  const RolloutStart start = *RecoverGroup(config, store, term, &ignored);
+  RolloutLoop loop({config, store, observer, clock}, start, term);
+  std::vector<std::shared_ptr<RecordingLink>> links(128);
+  const auto connect = [&](int rank) {
+    links[rank] = std::make_shared<RecordingLink>();
+    SessionEvent event;
+    event.rank = event.hello.rank = RankId(rank);
+    event.link = links[rank];
+    event.hello.incarnation = 1000 + rank;
+    event.hello.active = start.decided;
+    loop.Submit(std::move(event));
+  };
+  const auto offer = [&] {
+    PlacementPlan plan = InitialPlan(config.shape, config.topology);
+    std::swap(plan.expert_in_slot[0], plan.expert_in_slot[383]);
+    PlanCandidate candidate;
+    candidate.record.base = start.decided;
+    candidate.record.digest = PlanDigest(config.shape, plan);
+    candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
+    loop.Offer(std::move(candidate));
+    loop.RunOnceForTest();
+  };
+  for (int rank = 0; rank < 128; ++rank) {
+    if (rank != 77) connect(rank);
+  }
+  loop.RunOnceForTest();
+  EXPECT_EQ(loop.View().connected, 127);
+  EXPECT_EQ(loop.View().waiting_for, "rank 77 missing");
+  EXPECT_FALSE(loop.Facts().all_connected);
+  offer();
+  EXPECT_THAT(observer.events, Contains("finished refused: rank 77 missing"));
+  EXPECT_TRUE(observer.pushes.empty());
+  connect(77);
+  loop.RunOnceForTest();
+  EXPECT_EQ(loop.View().waiting_for, "");
+  EXPECT_TRUE(loop.Facts().idle);
+  offer();
+  EXPECT_EQ(observer.pushes.size(), 128);
 }
 
 }  // namespace

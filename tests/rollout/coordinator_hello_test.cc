@@ -1,5 +1,10 @@
 // What a rank brings along when its session begins, also after a restart of the daemon.
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/rollout/coordinator_harness.h"
@@ -167,7 +172,7 @@ TEST(CoordinatorHelloTest, SendsNothingToARankAheadOfItsStoreAndNamesIt) {
     daemon.Hello(test.hello);
     daemon.Advance(absl::Hours(1));
     EXPECT_THAT(daemon.Take(), IsEmpty()) << test.name;
-    EXPECT_EQ(daemon.state(0), RankState::kStale) << test.name;
+    EXPECT_EQ(daemon.state(0), RankState::kAhead) << test.name;
     EXPECT_THAT(daemon.detail(0), HasSubstr("runs ahead of this store")) << test.name;
     EXPECT_THAT(daemon.detail(0), HasSubstr(test.detail)) << test.name;
     EXPECT_THAT(daemon.coordinator.waiting_for(), HasSubstr("runs ahead")) << test.name;
@@ -191,7 +196,7 @@ TEST(CoordinatorHelloTest, AHeartbeatWithALaterPlanShowsARankAhead) {
   CoordinatorHarness daemon(1);
   daemon.BringTo(PlanPhase::kIdle);
   daemon.Active(0, Plan(kTerm, 9));
-  EXPECT_EQ(daemon.state(0), RankState::kStale);
+  EXPECT_EQ(daemon.state(0), RankState::kAhead);
   EXPECT_THAT(daemon.detail(0), HasSubstr("active is 2.9"));
   EXPECT_THAT(daemon.Take(), IsEmpty());
 }
@@ -202,7 +207,7 @@ TEST(CoordinatorHelloTest, ARankThatRefusesAnAbortIsAhead) {
   daemon.AbortStored();
   daemon.Take();
   daemon.Refuse(0, NackCode::kBusy, "held");
-  EXPECT_EQ(daemon.state(0), RankState::kStale);
+  EXPECT_EQ(daemon.state(0), RankState::kAhead);
   EXPECT_THAT(daemon.detail(0), HasSubstr("refuses to abort: BUSY: held"));
   EXPECT_TRUE(absl::IsFailedPrecondition(daemon.Propose()));
 }
@@ -267,6 +272,83 @@ TEST(CoordinatorHelloTest, ARankFarBehindWaitsForADecisionThatIsBeingStored) {
   daemon.DecisionStored();
   EXPECT_THAT(daemon.Take(), ElementsAre("commit 0", "prepare 1"));
   EXPECT_EQ(daemon.message[1].plan, kPlan);
+}
+
+// Answers everything as a healthy store and healthy ranks do, until nothing is asked for.
+class HealthyGroup {
+ public:
+  explicit HealthyGroup(CoordinatorHarness& harness, int num_ranks)
+      : harness_(harness), num_ranks_(num_ranks) {}
+
+  void Serve() {
+    for (int turn = 0; turn < 20; ++turn) {
+      for (const std::string& asked : harness_.Take()) Answer(asked);
+      const PlanId& decided = harness_.coordinator.decided();
+      if (std::all_of(held_.begin(), held_.end(), [](bool held) { return held; })) {
+        for (int rank = 0; rank < num_ranks_; ++rank) harness_.Active(rank, decided);
+      }
+    }
+  }
+
+ private:
+  void Answer(const std::string& asked) {
+    if (asked == "propose") harness_.ProposalStored();
+    if (asked == "decide") harness_.DecisionStored();
+    if (asked == "abort in store") harness_.AbortStored();
+    for (int rank = 0; rank < num_ranks_; ++rank) {
+      if (asked == absl::StrCat("prepare ", rank)) harness_.Prepared(rank);
+      if (asked == absl::StrCat("retire ", rank)) harness_.Retired(rank);
+      if (asked != absl::StrCat("commit ", rank)) continue;
+      harness_.Held(rank);
+      held_[rank] = true;
+    }
+  }
+
+  CoordinatorHarness& harness_;
+  const int num_ranks_;
+  std::vector<bool> held_ = std::vector<bool>(3, false);
+};
+
+// A worker process dies in each phase, before and after its own part in it, and comes back
+// as another one on the plan that the group serves then.
+TEST(CoordinatorHelloTest, AWorkerMayBeLostInEveryPhaseAndComeBackAnew) {
+  const PlanPhase phases[] = {PlanPhase::kIdle,     PlanPhase::kProposed,   PlanPhase::kPreparing,
+                              PlanPhase::kDeciding, PlanPhase::kCommitting, PlanPhase::kRetiring,
+                              PlanPhase::kAborting};
+  for (const PlanPhase phase : phases) {
+    for (const bool had_answered : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(PlanPhaseName(phase), had_answered ? ", answered" : ""));
+      CoordinatorHarness harness(3);
+      harness.BringTo(phase);
+      if (had_answered && phase == PlanPhase::kPreparing) harness.Prepared(1);
+      if (had_answered && phase == PlanPhase::kCommitting) harness.Held(1);
+      if (had_answered && phase == PlanPhase::kRetiring) harness.Retired(1);
+      harness.Disconnect(1);
+      EXPECT_EQ(harness.state(1), RankState::kGone);
+      // What BringTo() took away is still to be answered by the store and the others.
+      std::vector<std::string> asked = harness.Take();
+      if (phase == PlanPhase::kProposed) asked.push_back("propose");
+      if (phase == PlanPhase::kDeciding) asked.push_back("decide");
+      if (phase == PlanPhase::kAborting) asked.push_back("abort in store");
+      for (const int rank : {0, 2}) {
+        if (phase == PlanPhase::kPreparing) asked.push_back(absl::StrCat("prepare ", rank));
+        if (phase == PlanPhase::kCommitting) asked.push_back(absl::StrCat("commit ", rank));
+        if (phase == PlanPhase::kRetiring) asked.push_back(absl::StrCat("retire ", rank));
+      }
+      RankHello anew =
+          CoordinatorHarness::MakeHello(1, phase == PlanPhase::kRetiring ? kPlan : kDecided);
+      anew.incarnation = 999;
+      harness.Hello(anew);
+      asked.insert(asked.end(), harness.log.begin(), harness.log.end());
+      harness.log = asked;
+      HealthyGroup(harness, 3).Serve();
+      const bool switches = phase != PlanPhase::kIdle && phase != PlanPhase::kAborting;
+      EXPECT_EQ(harness.coordinator.decided(), switches ? kPlan : kDecided);
+      EXPECT_EQ(harness.coordinator.phase(), PlanPhase::kIdle) << harness.coordinator.waiting_for();
+      EXPECT_EQ(harness.coordinator.waiting_for(), "");
+      for (int rank = 0; rank < 3; ++rank) EXPECT_EQ(harness.state(rank), RankState::kSynced);
+    }
+  }
 }
 
 }  // namespace

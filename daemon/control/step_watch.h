@@ -1,0 +1,62 @@
+#ifndef BALLAST_DAEMON_CONTROL_STEP_WATCH_H_
+#define BALLAST_DAEMON_CONTROL_STEP_WATCH_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/base/ids.h"
+
+namespace ballast {
+
+// Finds ranks whose serving step stands still while others go on. Steps come with
+// heartbeats and are for display: ranks may count from different beginnings, so only
+// their movement is compared.
+//
+// Not thread-safe: the publish thread owns it.
+class StepWatch {
+ public:
+  StepWatch(int num_ranks, absl::Duration lagging_after)
+      : lagging_after_(lagging_after), ranks_(num_ranks) {}
+
+  // A session begins: what its rank did before does not count.
+  void Begin(RankId rank, absl::Duration now) { ranks_[rank.value] = {true, 0, now}; }
+  void End(RankId rank) { ranks_[rank.value].open = false; }
+  void Saw(RankId id, std::uint64_t step, absl::Duration now) {
+    Rank& rank = ranks_[id.value];
+    if (step == rank.step) return;
+    rank.step = step;
+    rank.moved = now;
+  }
+
+  // "stands at step 120 while others went on for 12s". O(num_ranks).
+  std::optional<std::string> Lag(RankId id) const {
+    const Rank& rank = ranks_[id.value];
+    if (!rank.open) return std::nullopt;
+    absl::Duration newest = rank.moved;
+    for (const Rank& other : ranks_) {
+      if (other.open && other.step > 0) newest = std::max(newest, other.moved);
+    }
+    if (newest - rank.moved < lagging_after_) return std::nullopt;
+    return absl::StrCat("stands at step ", rank.step, " while others went on for ",
+                        absl::FormatDuration(absl::Floor(newest - rank.moved, absl::Seconds(1))));
+  }
+
+ private:
+  struct Rank {
+    bool open = false;
+    std::uint64_t step = 0;
+    absl::Duration moved;  // When the step changed last, or the session began.
+  };
+
+  const absl::Duration lagging_after_;
+  std::vector<Rank> ranks_;
+};
+
+}  // namespace ballast
+
+#endif  // BALLAST_DAEMON_CONTROL_STEP_WATCH_H_
