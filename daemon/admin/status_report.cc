@@ -10,7 +10,8 @@ namespace {
 
 HealthCheck LoopCheck(const std::string& name, absl::Duration age) {
   return {name, age < StatusReport::kStuckAfter,
-          absl::StrCat("turned ", absl::FormatDuration(age), " ago")};
+          absl::StrCat("turned ", absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),
+                       " ago")};
 }
 
 HealthCheck CheckOf(const std::string& name, const absl::Status& status, const std::string& good) {
