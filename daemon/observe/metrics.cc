@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/store/plan_store_errors.h"
 #include "daemon/observe/group_series.h"
 #include "daemon/observe/metric_families.h"
 #include "daemon/observe/process_metrics.h"
@@ -189,6 +190,10 @@ void Metrics::OnStoreCall(const char*, const absl::Status& status, absl::Duratio
     return;
   }
   families_->store_errors.Add({{"kind", StoreErrorKind(status.code())}}).Increment();
+  if (IsOtherTerm(status) && !deposed_.exchange(true)) {
+    families_->leader.Add({}).Set(0);
+    families_->leader_changes.Add({}).Increment();
+  }
 }
 
 }  // namespace ballast

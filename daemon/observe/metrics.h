@@ -1,6 +1,7 @@
 #ifndef BALLAST_DAEMON_OBSERVE_METRICS_H_
 #define BALLAST_DAEMON_OBSERVE_METRICS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -84,6 +85,7 @@ class Metrics final : public GroupObserver {
   Clock& clock_;
   const std::unique_ptr<MetricFamilies> families_;
   std::function<absl::StatusOr<std::int64_t>()> store_free_bytes_;
+  std::atomic<bool> deposed_{false};  // The store is another daemon's by now.
 
   absl::Mutex scraping_;  // Held for a whole scrape, so that no group goes meanwhile.
   mutable absl::Mutex mutex_;

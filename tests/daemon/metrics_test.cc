@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "core/base/simulated_clock.h"
 #include "core/store/in_memory_plan_store.h"
+#include "core/store/plan_store_errors.h"
 #include "daemon/observe/disk_space.h"
 #include "daemon/observe/process_metrics.h"
 #include "gmock/gmock.h"
@@ -304,6 +305,18 @@ TEST(MetricsTest, StoreErrorsAreNamedAfterWhatIsWrong) {
   EXPECT_THAT(text, HasSubstr("ballast_store_errors_total{kind=\"sync\"} 1"));
   EXPECT_THAT(text, HasSubstr("ballast_store_errors_total{kind=\"full\"} 2"));
   EXPECT_THAT(text, HasSubstr("ballast_store_commit_duration_seconds_count 1"));
+}
+
+TEST(MetricsTest, ADaemonWhoseStoreAnotherTookOverLeadsNoMore) {
+  Exported group(SmallGroup());
+  Metrics& metrics = group.metrics();
+  metrics.OnStoreCall("decide", absl::FailedPreconditionError("aborted"), {});
+  EXPECT_THAT(group.Scrape(), HasSubstr("\nballast_leader 1\n"));
+  EXPECT_THAT(group.Scrape(), HasSubstr("\nballast_leader_changes_total 1\n"));
+  metrics.OnStoreCall("decide", CheckStoreTerm(1, 2), {});
+  metrics.OnStoreCall("abort", CheckStoreTerm(1, 2), {});
+  EXPECT_THAT(group.Scrape(), HasSubstr("\nballast_leader 0\n"));
+  EXPECT_THAT(group.Scrape(), HasSubstr("\nballast_leader_changes_total 2\n"));
 }
 
 TEST(MetricsTest, ARefusedReloadKeepsTheTimeOfTheLastGoodOne) {
