@@ -2,7 +2,10 @@
 
 #include <string>
 
+#include "client/ctl/check_command.h"
+#include "client/ctl/coverage_command.h"
 #include "client/ctl/explain_command.h"
+#include "client/ctl/load_command.h"
 #include "client/ctl/plan_admin_command.h"
 #include "client/ctl/plan_command.h"
 #include "client/ctl/solve_command.h"
@@ -58,6 +61,9 @@ int RunBallastctl(int argc, const char* const* argv, const Environment& environm
   AddWorkersCommands(line);
   AddPlanCommands(line);
   AddExplainCommand(line);
+  AddLoadCommands(line);
+  AddCoverageCommand(line);
+  AddCheckCommand(line);
   AddAdminCommands(line);
   AddVersionCommand(line);
   try {

@@ -10,13 +10,11 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/ctl/query_client.h"
+#include "client/ctl/rank_list.h"
 #include "client/ctl/text_table.h"
 
 namespace ballast::ctl {
 namespace {
-
-// Chosen: a line of a terminal; `-o json` has all of them.
-constexpr std::size_t kMaxRanges = 12;
 
 // "1.6%"; without the sign of a zero.
 std::string OneDecimal(double share) {
@@ -34,23 +32,6 @@ std::string ShowBytes(std::int64_t bytes) {
 
 std::string ShowSeconds(double seconds) {
   return seconds < 10 ? absl::StrFormat("%.3g s", seconds) : BriefSeconds(seconds);
-}
-
-// "3, 5-8, 11": ascending ranks, runs of three or more as ranges.
-template <typename Ranks>
-std::string ShowRanks(const Ranks& ranks) {
-  std::vector<std::string> ranges;
-  for (int i = 0; i < ranks.size();) {
-    int end = i + 1;
-    while (end < ranks.size() && ranks.Get(end) == ranks.Get(end - 1) + 1) ++end;
-    if (end - i < 3) end = i + 1;
-    ranges.push_back(end - i == 1 ? absl::StrCat(ranks.Get(i))
-                                  : absl::StrCat(ranks.Get(i), "-", ranks.Get(end - 1)));
-    i = end;
-  }
-  if (ranges.size() <= kMaxRanges) return absl::StrJoin(ranges, ", ");
-  ranges.resize(kMaxRanges);
-  return absl::StrCat(absl::StrJoin(ranges, ", "), ", ...");
 }
 
 std::string ShowAge(double now, double then) {
@@ -127,7 +108,9 @@ std::string Why(const v1::Explanation& explanation, const v1::Decision& decision
                         " (planning.min_interval).");
   }
   if (reason == "observe_only") {
-    return "Why not: planning.observe_only is set; all else speaks for the plan.";
+    return absl::StrCat("Would have been adopted: the gain is ", OneDecimal(decision.gain()), ", ",
+                        required, "; ", CostAgainstBenefit(decision),
+                        ". Why not: planning.observe_only is set.");
   }
   return absl::StrCat("Why not: ", reason, ".");
 }

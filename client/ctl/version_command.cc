@@ -4,6 +4,8 @@
 
 namespace ballast::ctl {
 
+const char* ProgramVersion() { return BALLAST_VERSION; }
+
 void AddVersionCommand(CommandLine& line) {
   CLI::App* version = line.app.add_subcommand("version", "Print the version of ballastctl");
   auto form = std::make_shared<OutputForm>(OutputForm::kTable);

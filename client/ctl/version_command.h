@@ -5,6 +5,9 @@
 
 namespace ballast::ctl {
 
+// The version of this program.
+const char* ProgramVersion();
+
 // `ballastctl version`: the version of this program. Talks to nobody.
 void AddVersionCommand(CommandLine& line);
 

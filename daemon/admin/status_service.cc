@@ -79,7 +79,7 @@ void FillRollout(const GroupHandle& group, const RolloutView& rollout, absl::Dur
 }
 
 void FillLoad(const LoadView& load, v1::GroupStatus* status) {
-  status->set_imbalance_measured(load.batches == 0 ? 0 : load.imbalance_measured);
+  status->set_imbalance_measured(load.layer_imbalance.empty() ? 0 : load.imbalance_measured);
   status->set_imbalance_planned(MeanPredicted(load));
   status->set_step(load.min_last_step);
   status->set_coverage(load.coverage);
