@@ -1,5 +1,6 @@
 #include "daemon/observe/group_series.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -279,7 +280,11 @@ void GroupSeries::RefreshCoverage(const std::vector<bool>& present) {
   const GroupConfig& config = *sources_.config;
   const std::shared_ptr<const PlacementPlan> plan = sources_.rollout->Facts().decided_plan;
   LostRanks lost = NoRanksLost(config.topology);
-  for (std::size_t rank = 0; rank < lost.size(); ++rank) lost[rank] = !present[rank];
+  // Where nothing is heard of an observed group, nobody sends its counters, and nothing is
+  // known of its ranks: no reason to wake anyone.
+  const bool unheard = config.policy.observe_only &&
+                       std::find(present.begin(), present.end(), true) == present.end();
+  for (std::size_t rank = 0; rank < lost.size(); ++rank) lost[rank] = !present[rank] && !unheard;
   const int num_experts = config.shape.num_experts;
   uncovered_.Set(
       static_cast<double>(UncoveredExperts(num_experts, config.topology, *plan, lost).size()));

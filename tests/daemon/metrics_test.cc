@@ -193,7 +193,16 @@ TEST(MetricsTest, RanksThatAreOnlyObservedArePresentWhileTheyReport) {
   group.clock().Advance(absl::Seconds(11));
   EXPECT_EQ(group.Count("ballast_rank_load_ratio{"), 0);
   EXPECT_EQ(group.Count("ballast_worker_last_report_timestamp_seconds{"), 0);
-  EXPECT_THAT(group.Scrape(), HasSubstr("ballast_uncovered_experts{group=\"demo\"} 4"));
+  // Nobody sends their counters, which says nothing about them.
+  EXPECT_THAT(group.Scrape(), HasSubstr("ballast_uncovered_experts{group=\"demo\"} 0"));
+}
+
+TEST(MetricsTest, AnObservedRankThatIsMissedAmongOthersIsLost) {
+  GroupConfig config = SmallGroup();
+  config.policy.observe_only = true;
+  Exported group(config);
+  group.Session(0, SessionEvent::Kind::kHello);
+  EXPECT_THAT(group.Scrape(), HasSubstr("ballast_uncovered_experts{group=\"demo\"} 2"));
 }
 
 TEST(MetricsTest, AGroupThatLeavesTakesAllItsSeriesAlong) {
