@@ -78,12 +78,22 @@ int Export(const LoadOptions& options, const Environment& environment) {
 
 // Reports of ours in a group with workers would make the daemon take the workers for
 // processes that were replaced.
-std::optional<CtlError> CheckObserved(const v1::GroupLoad& group) {
-  if (group.observe_only()) return std::nullopt;
+std::optional<CtlError> CheckObserved(const LoadOptions& options, const v1::GroupLoad& group) {
+  v1::GetStatusRequest request;
+  request.set_ep_group(group.ep_group());
+  v1::DaemonStatus status;
+  QueryClient client(options.daemon);
+  if (auto error = client.Call(&v1::Query::Stub::GetStatus, request, &status)) return error;
+  std::uint32_t connected = 0;
+  for (const v1::GroupStatus& one : status.groups()) connected += one.ranks_connected();
+  if (group.observe_only() && connected == 0) return std::nullopt;
+  const std::string why =
+      group.observe_only()
+          ? absl::StrCat("has ", connected, " workers connected, which report themselves")
+          : "is served by workers, which report themselves; only a group with "
+            "planning.observe_only takes counters from outside";
   return MakeError(kExitRefused, absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat("group ", group.ep_group(),
-                                " is served by workers, which report themselves; only a group "
-                                "with planning.observe_only takes counters from outside"));
+                   absl::StrCat("group ", group.ep_group(), " ", why));
 }
 
 struct SendCount {
@@ -136,7 +146,7 @@ std::optional<CtlError> OpenAndSend(const LoadOptions& options, const Environmen
   }
   v1::GroupLoad group;
   if (auto error = FetchLoad(options, &group)) return error;
-  if (auto error = CheckObserved(group)) return error;
+  if (auto error = CheckObserved(options, group)) return error;
   return SendAll(options, group, options.file == "-" ? environment.in : file, environment, count);
 }
 

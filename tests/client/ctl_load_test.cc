@@ -232,6 +232,14 @@ TEST_F(CtlLoadTest, OnlyAGroupThatObservesTakesCountersFromOutside) {
   EXPECT_THAT(daemon_.load.reports(), SizeIs(0));
 }
 
+TEST_F(CtlLoadTest, WorkersOfAnObservedGroupAreNotSpokenFor) {
+  daemon_.query.status.add_groups()->set_ranks_connected(2);
+  const CtlRun run = Send("step,layer,expert,picks_per_step\n5,0,0,1\n");
+  EXPECT_EQ(run.exit_code, 4);
+  EXPECT_THAT(run.err, HasSubstr("group decode0 has 2 workers connected"));
+  EXPECT_THAT(daemon_.load.reports(), SizeIs(0));
+}
+
 TEST_F(CtlLoadTest, SendsEachSampleAsCumulativeCountersOfAllRanks) {
   const CtlRun run = Send(
       "step,layer,expert,picks\n"
