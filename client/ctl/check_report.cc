@@ -162,7 +162,7 @@ void JudgeWorkers(const v1::GroupStatus& group, Lines& lines) {
                       " ranks are connected; no plan is made without ", NameRanks(gone)),
          absl::StrCat("see whether these workers run and reach the daemon; ", show)});
   }
-  const std::vector<std::uint32_t> behind = RanksIn(group, {"stale", "nacked", "lagging"});
+  const std::vector<std::uint32_t> behind = RanksIn(group, {"stale", "nacked", "lagging", "ahead"});
   if (!behind.empty()) {
     lines.push_back(
         {CheckState::kFail, name,

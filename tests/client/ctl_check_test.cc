@@ -155,8 +155,12 @@ TEST(CheckReportTest, StatesFollowTheFigures) {
   EXPECT_EQ(StateOf(findings, "reports decode0"), CheckState::kWarn);
   findings.groups[0].explanation.set_coverage(0.5);
   EXPECT_EQ(StateOf(findings, "reports decode0"), CheckState::kFail);
-  findings.groups[0].status.mutable_workers(2)->set_state("stale");
-  EXPECT_EQ(StateOf(findings, "workers decode0"), CheckState::kFail);
+  for (const char* state : {"stale", "nacked", "lagging", "ahead"}) {
+    EXPECT_EQ(StateOf(findings, "workers decode0"), CheckState::kOk);
+    findings.groups[0].status.mutable_workers(2)->set_state(state);
+    EXPECT_EQ(StateOf(findings, "workers decode0"), CheckState::kFail) << state;
+    findings.groups[0].status.mutable_workers(2)->set_state("prepared");
+  }
 }
 
 TEST(CheckReportTest, APlanOnItsWayIsNoFault) {
