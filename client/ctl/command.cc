@@ -3,11 +3,14 @@
 #include <string>
 
 #include "client/ctl/check_command.h"
+#include "client/ctl/completion_command.h"
 #include "client/ctl/coverage_command.h"
 #include "client/ctl/explain_command.h"
 #include "client/ctl/load_command.h"
 #include "client/ctl/plan_admin_command.h"
 #include "client/ctl/plan_command.h"
+#include "client/ctl/plan_diff_command.h"
+#include "client/ctl/plan_list_command.h"
 #include "client/ctl/solve_command.h"
 #include "client/ctl/status_command.h"
 #include "client/ctl/version_command.h"
@@ -60,12 +63,15 @@ int RunBallastctl(int argc, const char* const* argv, const Environment& environm
   AddStatusCommand(line);
   AddWorkersCommands(line);
   AddPlanCommands(line);
+  AddPlanListCommands(line);
+  AddPlanDiffCommand(line);
   AddExplainCommand(line);
   AddLoadCommands(line);
   AddCoverageCommand(line);
   AddCheckCommand(line);
   AddAdminCommands(line);
   AddVersionCommand(line);
+  AddCompletionCommand(line);
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

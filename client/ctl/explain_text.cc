@@ -22,14 +22,6 @@ std::string OneDecimal(double share) {
   return absl::StrFormat("%.1f%%", percent == 0 ? 0.0 : percent);
 }
 
-std::string ShowBytes(std::int64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (bytes >= 1000000000) return absl::StrFormat("%.1f GB", value / 1e9);
-  if (bytes >= 1000000) return absl::StrFormat("%.1f MB", value / 1e6);
-  if (bytes >= 1000) return absl::StrFormat("%.1f kB", value / 1e3);
-  return absl::StrCat(bytes, " bytes");
-}
-
 std::string ShowSeconds(double seconds) {
   return seconds < 10 ? absl::StrFormat("%.3g s", seconds) : BriefSeconds(seconds);
 }

@@ -9,7 +9,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/time.h"
 #include "client/ctl/query_client.h"
 #include "client/ctl/text_table.h"
 
@@ -52,12 +51,6 @@ int ExpertInSlot(const v1::PlacementTable& placement, std::size_t slot) {
          256 * static_cast<std::uint8_t>(bytes[2 * slot + 1]);
 }
 
-std::string ShowTime(double unix_seconds) {
-  if (unix_seconds <= 0) return "-";
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::UnixEpoch() + absl::Seconds(unix_seconds),
-                          absl::UTCTimeZone());
-}
-
 void PrintHead(const v1::Plan& plan, std::ostream& out) {
   out << absl::StrCat("PLAN       ", plan.ep_group(), " ", ShowPlan(plan.id()), ", ", plan.state(),
                       "\n");
@@ -69,7 +62,8 @@ void PrintHead(const v1::Plan& plan, std::ostream& out) {
                       Fixed(plan.imbalance_after(), 3), " (max/mean)\n");
   out << absl::StrCat("PROPOSED   ", ShowTime(plan.proposed_unix_seconds()), ", decided ",
                       ShowTime(plan.decided_unix_seconds()), "\n");
-  out << absl::StrCat("SHAPE      ", plan.placement().num_layers(), " layers x ",
+  out << absl::StrCat("SHAPE      ", plan.placement().num_layers(),
+                      plan.placement().num_layers() == 1 ? " layer x " : " layers x ",
                       plan.shape().num_experts(), " experts in ", plan.placement().num_slots(),
                       " slots\n");
 }

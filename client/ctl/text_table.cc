@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "core/base/check.h"
 
 namespace ballast::ctl {
@@ -62,6 +63,20 @@ std::string BriefSeconds(double seconds) {
   if (hours > 0) return absl::StrCat(hours, "h", minutes, "m");
   if (minutes > 0) return absl::StrCat(minutes, "m", whole % 60, "s");
   return absl::StrCat(whole, "s");
+}
+
+std::string ShowBytes(std::int64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= 1000000000) return absl::StrFormat("%.1f GB", value / 1e9);
+  if (bytes >= 1000000) return absl::StrFormat("%.1f MB", value / 1e6);
+  if (bytes >= 1000) return absl::StrFormat("%.1f kB", value / 1e3);
+  return absl::StrCat(bytes, " bytes");
+}
+
+std::string ShowTime(double unix_seconds) {
+  if (unix_seconds <= 0) return "-";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::UnixEpoch() + absl::Seconds(unix_seconds),
+                          absl::UTCTimeZone());
 }
 
 }  // namespace ballast::ctl

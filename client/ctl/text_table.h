@@ -1,6 +1,7 @@
 #ifndef BALLAST_CLIENT_CTL_TEXT_TABLE_H_
 #define BALLAST_CLIENT_CTL_TEXT_TABLE_H_
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -36,6 +37,12 @@ std::string Percent(double part);
 
 // A duration in the largest two units: "3d4h", "12m", "38s".
 std::string BriefSeconds(double seconds);
+
+// "4.9 GB", "352.0 MB", "12 bytes": decimal units.
+std::string ShowBytes(std::int64_t bytes);
+
+// "2026-01-01 00:00:00 UTC"; "-" for 0, which stands for no time.
+std::string ShowTime(double unix_seconds);
 
 }  // namespace ballast::ctl
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
@@ -54,6 +55,12 @@ Answer HealthAnswer(const std::vector<HealthCheck>& checks, const HealthQuery& q
   return answer;
 }
 
+Answer NotAllowed(bool as_json) {
+  if (!as_json) return {405, "text/plain", "only GET and HEAD\n"};
+  return {405, "application/json",
+          "{\"error\":{\"code\":\"UNIMPLEMENTED\",\"message\":\"only GET and HEAD\"}}\n"};
+}
+
 class CivetServer final : public HttpServer {
  public:
   explicit CivetServer(HttpContent content) : content_(std::move(content)) {}
@@ -97,16 +104,21 @@ class CivetServer final : public HttpServer {
 
   Answer AnswerTo(const mg_request_info& request) const {
     const absl::string_view method(request.request_method);
-    if (method != "GET" && method != "HEAD") return {405, "text/plain", "only GET and HEAD\n"};
     const absl::string_view path(request.local_uri);
-    const HealthQuery query =
-        ParseHealthQuery(request.query_string == nullptr ? "" : request.query_string);
+    if (method != "GET" && method != "HEAD") return NotAllowed(absl::StartsWith(path, "/api/"));
+    const char* query_string = request.query_string == nullptr ? "" : request.query_string;
+    if (content_.api && absl::StartsWith(path, "/api/")) {
+      ApiReply reply = content_.api(std::string(path), query_string);
+      return {reply.code, "application/json", std::move(reply.body)};
+    }
+    const HealthQuery query = ParseHealthQuery(query_string);
     if (path == "/metrics") {
       return {200, "text/plain; version=0.0.4; charset=utf-8", content_.metrics()};
     }
     if (path == "/livez") return HealthAnswer(content_.liveness(), query);
     if (path == "/readyz") return HealthAnswer(content_.readiness(), query);
-    return {404, "text/plain", "there are /metrics, /livez, /readyz (add ?verbose)\n"};
+    return {404, "text/plain",
+            "there are /metrics, /livez, /readyz (add ?verbose), /api/v1/status\n"};
   }
 
   const HttpContent content_;

@@ -36,6 +36,14 @@ class QueryService final : public v1::Query::CallbackService {
   Reactor* GetPlan(Context* context, const v1::GetPlanRequest* request, v1::Plan* answer) override {
     return Finish(context, AnswerPlan(parts_, *request, answer));
   }
+  Reactor* ListPlans(Context* context, const v1::ListPlansRequest* request,
+                     v1::PlanList* answer) override {
+    return Finish(context, AnswerPlans(parts_, *request, answer));
+  }
+  Reactor* DiffPlans(Context* context, const v1::DiffPlansRequest* request,
+                     v1::PlanDiff* answer) override {
+    return Finish(context, AnswerDiff(parts_, *request, answer));
+  }
   Reactor* Explain(Context* context, const v1::ExplainRequest* request,
                    v1::Explanation* answer) override {
     return Finish(context, AnswerExplain(parts_, *request, answer));

@@ -16,6 +16,7 @@
 #include "core/store/in_memory_plan_store.h"
 #include "daemon/admin/admin_server.h"
 #include "daemon/admin/admin_service.h"
+#include "daemon/admin/api_service.h"
 #include "daemon/admin/http_server.h"
 #include "daemon/admin/query_service.h"
 #include "daemon/admin/self_probe.h"
@@ -247,6 +248,9 @@ class RunningDaemon final : public Daemon {
     content.metrics = [this] { return metrics_->Scrape(); };
     content.liveness = [this] { return status_->Liveness(); };
     content.readiness = [this] { return status_->Readiness(); };
+    content.api = [parts = QueryParts()](const std::string& path, const std::string& query) {
+      return AnswerApi(parts, path, query);
+    };
     absl::StatusOr<std::unique_ptr<HttpServer>> server =
         HttpServer::Start(config_.http_listen, std::move(content));
     if (!server.ok()) return absl::ResourceExhaustedError(server.status().message());

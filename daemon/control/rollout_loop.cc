@@ -1,6 +1,7 @@
 #include "daemon/control/rollout_loop.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -365,10 +366,11 @@ void RolloutLoop::PersistProposal() {
   record.base = store_base_;
   record.plan = *candidate_->plan;
   record.planner = candidate_->record.planner;
-  record.reason = candidate_->steered.has_value()
-                      ? candidate_->steered->reason
-                      : absl::StrCat("gain ", candidate_->record.decision.gain * 100, " % at step ",
-                                     candidate_->record.step);
+  record.reason =
+      candidate_->steered.has_value()
+          ? candidate_->steered->reason
+          : absl::StrCat("gain ", std::round(candidate_->record.decision.gain * 1000) / 10,
+                         " % at step ", candidate_->record.step);
   record.imbalance_before = candidate_->record.imbalance_now;
   record.imbalance_after = candidate_->record.imbalance_new;
   record.moved_slots = candidate_->record.moved_slots;

@@ -19,6 +19,7 @@ std::string SteeredReason(const SteeringCall& call, const PlanVersion& content) 
                                             ? "the initial plan"
                                             : absl::StrCat(content.term, ".", content.sequence));
   }
+  if (!call.who.empty()) absl::StrAppend(&text, " by ", call.who);
   if (!call.reason.empty()) absl::StrAppend(&text, ": ", call.reason);
   return text;
 }

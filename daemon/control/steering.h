@@ -59,7 +59,8 @@ using PlanReceiver =
 // Aborted, naming both, if the caller expects another plan than `decided`.
 absl::Status CheckExpected(const SteeringCall& call, const PlanId& decided);
 
-// For the record of a plan that `call` made: "forced: node 3 is back", "rollback to 7.41: ...".
+// For the record of a plan that `call` made: "forced by uid 0: node 3 is back", "rollback to
+// 7.41 by uid 0: ...".
 // `content` is the version whose content a rollback proposes.
 std::string SteeredReason(const SteeringCall& call, const PlanVersion& content);
 

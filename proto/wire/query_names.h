@@ -14,6 +14,9 @@ inline constexpr const char* kPlanPhases[] = {"proposed",   "validated", "prepar
                                               "committing", "active",    "retiring",  "done",
                                               "aborting",   "aborted",   "refused",   "dropped"};
 
+inline constexpr char kDonePhase[] = "done";
+inline constexpr char kAbortedPhase[] = "aborted";
+
 // GroupStatus.phase while no plan is on its way; no phase of a plan.
 inline constexpr char kIdlePhase[] = "idle";
 

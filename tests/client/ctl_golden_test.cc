@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,15 @@ class CtlGoldenTest : public testing::Test {
     }
   }
 
+  // Plan 7.2 of decode0, which rank 2 has no memory for.
+  void RefuseAPlan() {
+    daemon_.SolveAgain();
+    daemon_.Advance(absl::Seconds(5));
+    daemon_.decode().Answer(2, SessionEvent::Kind::kNack,
+                            {NackCode::kNoMemory, "needs 2.6 GB, has 1.9 GB"});
+    daemon_.Advance(absl::Seconds(60));
+  }
+
   HandTurnedDaemon daemon_;
 };
 
@@ -71,9 +82,117 @@ TEST_F(CtlGoldenTest, WorkersOfOneGroupInOneState) {
 
 TEST_F(CtlGoldenTest, Groups) { ExpectGoldens("groups", {"groups"}, 0); }
 
+TEST_F(CtlGoldenTest, PlansWithOneThatAWorkerRefused) {
+  RefuseAPlan();
+  ExpectGoldens("plan_list", {"plan", "list", "--group", "decode0"}, 0);
+  const CtlRun history = Run({"plan", "history", "--group", "decode0"});
+  EXPECT_EQ(history.exit_code, 0);
+  ExpectGolden("plan_history.table", history.out);
+  EXPECT_EQ(Run({"plan", "history", "--group", "decode0", "-o", "json"}).out,
+            Run({"plan", "list", "--group", "decode0", "-o", "json"}).out);
+}
+
+TEST_F(CtlGoldenTest, PlanListHoldsNoMoreThanWasAskedFor) {
+  RefuseAPlan();
+  const CtlRun run = Run({"plan", "list", "--group", "decode0", "--last", "1", "-o", "json"});
+  ASSERT_EQ(run.json()["plans"].size(), 1u);
+  EXPECT_EQ(run.json()["plans"][0]["phase"], "aborted");
+}
+
+TEST_F(CtlGoldenTest, PlanListFollowsAPlanThroughItsPhases) {
+  const auto phase_of_newest = [&] {
+    const CtlRun run = Run({"plan", "list", "--group", "decode0", "-o", "json"});
+    return run.json()["plans"][0]["phase"].get<std::string>();
+  };
+  daemon_.SolveAgain();
+  EXPECT_EQ(phase_of_newest(), "preparing");
+  daemon_.decode().AnswerAll(SessionEvent::Kind::kPrepared);
+  EXPECT_EQ(phase_of_newest(), "committing");
+  daemon_.decode().AnswerAll(SessionEvent::Kind::kHeld);
+  daemon_.decode().AnswerAll(SessionEvent::Kind::kActive);
+  EXPECT_EQ(phase_of_newest(), "retiring");
+  daemon_.decode().AnswerAll(SessionEvent::Kind::kRetired);
+  EXPECT_EQ(phase_of_newest(), "done");
+}
+
+TEST_F(CtlGoldenTest, PlanGet) {
+  ExpectGoldens("plan_get", {"plan", "get", "--group", "decode0"}, 0);
+}
+
+TEST_F(CtlGoldenTest, PlanDiffExitsWithOneIfPlansDiffer) {
+  ExpectGoldens("plan_diff", {"plan", "diff", "initial", "7.1", "--group", "decode0"}, 1);
+}
+
+TEST_F(CtlGoldenTest, PlanDiffOfOneLayerListsTheMoves) {
+  ExpectGoldens("plan_diff_layer",
+                {"plan", "diff", "initial", "--group", "decode0", "--layer", "0"}, 1);
+}
+
+TEST_F(CtlGoldenTest, PlanDiffExitsWithZeroIfPlansAreTheSame) {
+  ExpectGoldens("plan_diff_same", {"plan", "diff", "7.1", "7.1", "--group", "decode0"}, 0);
+}
+
+TEST_F(CtlGoldenTest, PlanDiffRefusesWhatIsNotThere) {
+  const std::vector<std::string> diff = {"plan", "diff", "--group", "decode0"};
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), diff.begin(), diff.end());
+    return Run(more);
+  };
+  EXPECT_EQ(run({"7.1", "7.9"}).exit_code, 4);
+  EXPECT_THAT(run({"7.1", "7.9"}).err, HasSubstr("7.9"));
+  EXPECT_EQ(run({"7.1", "--layer", "1"}).exit_code, 4);
+  EXPECT_THAT(run({"7.1", "--layer", "1"}).err, HasSubstr("layer 1 out of [0, 1)"));
+  EXPECT_EQ(run({"newest"}).exit_code, 2);
+  EXPECT_THAT(run({"newest"}).err, HasSubstr("plan 'newest' is neither TERM.SEQUENCE nor initial"));
+}
+
+TEST_F(CtlGoldenTest, Explain) { ExpectGoldens("explain", {"explain", "decode0"}, 0); }
+
+// Sleeps not at all; what happens meanwhile is scripted.
+class ScriptedClock final : public Clock {
+ public:
+  absl::Time WallNow() const override { return absl::UnixEpoch(); }
+  absl::Duration Uptime() const override { return absl::ZeroDuration(); }
+  bool WaitUntil(absl::Mutex&, const absl::Condition&, absl::Duration) override {
+    on_sleep(++sleeps);
+    return false;
+  }
+
+  int sleeps = 0;
+  std::function<void(int)> on_sleep;
+};
+
+TEST_F(CtlGoldenTest, PlanWatchPrintsALineForEachChange) {
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  ScriptedClock clock;
+  clock.on_sleep = [&](int sleeps) {
+    if (sleeps == 2) daemon_.SolveAgain();
+    if (sleeps == 3) daemon_.decode().AnswerAll(SessionEvent::Kind::kPrepared);
+    if (sleeps == 5) daemon_.Stop();
+    if (sleeps == 7) out.setstate(std::ios::badbit);
+  };
+  const char* const argv[] = {
+      "ballastctl", "plan", "watch", "--group", "decode0", "--daemon", daemon_.address().c_str()};
+  EXPECT_EQ(RunBallastctl(7, argv, {in, {out, err}, clock}), 0);
+  ExpectGolden("plan_watch.table", out.str());
+  EXPECT_THAT(err.str(), HasSubstr("cannot reach the daemon"));
+  EXPECT_EQ(err.str().find("cannot reach"), err.str().rfind("cannot reach")) << "told once";
+}
+
+TEST_F(CtlGoldenTest, PlanWatchOfNoDaemonEnds) {
+  daemon_.Stop();
+  EXPECT_EQ(Run({"plan", "watch", "--group", "decode0"}).exit_code, 3);
+}
+
 TEST_F(CtlGoldenTest, YamlIsTheJson) {
   for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"status"}, {"workers"}, {"groups"}}) {
+       {std::vector<std::string>{"status"},
+        {"workers"},
+        {"groups"},
+        {"plan", "list", "--group", "decode0"},
+        {"plan", "diff", "initial", "--group", "decode0"}}) {
     std::vector<std::string> json = words;
     json.insert(json.end(), {"-o", "json"});
     std::vector<std::string> yaml = words;
@@ -101,8 +220,14 @@ TEST_F(CtlGoldenTest, AStateThatIsNotThereIsAUsageErrorThatListsThem) {
 
 TEST_F(CtlGoldenTest, NobodyAnswersIsExitThree) {
   daemon_.Stop();
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"status"}, {"workers"}, {"groups"}}) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"status"},
+                                                {"workers"},
+                                                {"groups"},
+                                                {"plan", "get"},
+                                                {"plan", "list"},
+                                                {"plan", "history"},
+                                                {"plan", "diff", "7.1"},
+                                                {"explain"}}) {
     EXPECT_EQ(Run(words).exit_code, 3) << words[0];
   }
 }

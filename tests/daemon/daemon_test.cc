@@ -242,6 +242,12 @@ TEST_F(DaemonTest, HttpAnswersProbesAndMetrics) {
   EXPECT_THAT(HttpGet(daemon_->http_port(), "/metrics"),
               HasSubstr("ballast_workers{group=\"demo\",state=\"gone\"} 2"));
   EXPECT_THAT(HttpGet(daemon_->http_port(), "/nothing"), HasSubstr("404"));
+  const std::string status = HttpGet(daemon_->http_port(), "/api/v1/status?group=demo");
+  EXPECT_THAT(status, HasSubstr("200 OK"));
+  EXPECT_THAT(status, HasSubstr("application/json"));
+  EXPECT_THAT(status, HasSubstr("{\"version\":"));
+  EXPECT_THAT(HttpGet(daemon_->http_port(), "/api/v1/status?group=x"), HasSubstr("404 "));
+  EXPECT_THAT(HttpGet(daemon_->http_port(), "/api/v1/status?x=x"), HasSubstr("400 "));
 }
 
 TEST_F(DaemonTest, ATakenPortIsNamed) {

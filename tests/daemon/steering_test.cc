@@ -216,7 +216,7 @@ TEST_F(SteeringTest, AForcedPlanGoesOutThoughNothingIsDueAndItGainsLittle) {
   ASSERT_TRUE(ticket->end.has_value());
   EXPECT_TRUE(ticket->end->ok());
   EXPECT_EQ(ticket->result.after, rollout_->Facts().decided);
-  EXPECT_EQ(store_.LatestDecided("demo")->reason, "forced: node 3");
+  EXPECT_EQ(store_.LatestDecided("demo")->reason, "forced by local: node 3");
   const DecisionRecord decision = store_.Decisions("demo", 1)->front();
   EXPECT_EQ(decision.plan, active_.version);
   EXPECT_EQ(decision.outcome, "done");
@@ -318,12 +318,12 @@ TEST_F(SteeringTest, ARollbackBringsTheContentBackUnderAHigherVersion) {
   EXPECT_TRUE(ticket->end->ok());
   EXPECT_EQ(active_.digest, initial.digest);
   EXPECT_EQ(active_.version.sequence, 2);
-  EXPECT_EQ(store_.LatestDecided("demo")->reason, "rollback to the initial plan: node 3");
+  EXPECT_EQ(store_.LatestDecided("demo")->reason, "rollback to the initial plan by local: node 3");
   // The plan before the newest is now the forced one.
   EXPECT_EQ(Steer(Kind::kRollback)->plans[0].after.digest, forced.digest);
   Switch();
   EXPECT_EQ(active_.version.sequence, 3);
-  EXPECT_EQ(store_.LatestDecided("demo")->reason, "rollback to 1.1: node 3");
+  EXPECT_EQ(store_.LatestDecided("demo")->reason, "rollback to 1.1 by local: node 3");
   EXPECT_EQ(store_.LatestDecided("demo")->planner, "eplb");
 }
 
