@@ -109,7 +109,9 @@ void AddFleetOptions(CLI::App& app, FleetOptions& options) {
       {"processes", FleetOptions::Mode::kProcesses}, {"threads", FleetOptions::Mode::kThreads}};
   app.add_option("--daemon", options.daemon, "HOST:PORT of ballastd")->capture_default_str();
   app.add_option("--group", options.ep_group, "EP group")->capture_default_str();
-  app.add_option("--trace", options.trace, "trace file, or synthetic")->required();
+  app.add_option("--trace", options.trace,
+                 "trace file, or synthetic: 58 layers x 256 experts in 8 expert groups, top-k 8")
+      ->required();
   app.add_option("--ranks", options.num_ranks, "workers; default: as recorded")
       ->check(CLI::Range(1, 1024));
   app.add_option("--row-size", options.row_size, "ranks per row")->check(CLI::Range(1, 1024));

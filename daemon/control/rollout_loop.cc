@@ -247,7 +247,7 @@ void RolloutLoop::HandleHello(SessionEvent& event) {
   const int rank = event.rank.value;
   links_[rank] = std::move(event.link);
   watch_.Begin(event.rank, links_[rank], clock_.Uptime());
-  steps_.Begin(event.rank, clock_.Uptime());
+  steps_.Begin(event.rank);
   workers_[rank].incarnation = event.hello.incarnation;
   workers_[rank].active = event.hello.active;
   disagreements_[rank] = 0;
