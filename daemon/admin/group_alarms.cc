@@ -13,10 +13,10 @@ namespace {
 // Chosen: a line of a terminal; the ranks are complete.
 constexpr std::size_t kNamedRanks = 6;
 
-// "rank 17", "3 ranks 4, 17, 20".
-std::string RanksText(const std::vector<int>& ranks) {
-  if (ranks.size() == 1) return absl::StrCat("rank ", ranks.front());
-  std::string text = absl::StrCat(ranks.size(), " ranks ");
+// "rank 17 missing", "3 ranks missing: 4, 17, 20".
+std::string Say(const std::vector<int>& ranks, const std::string& what) {
+  if (ranks.size() == 1) return absl::StrCat("rank ", ranks.front(), " ", what);
+  std::string text = absl::StrCat(ranks.size(), " ranks ", what, ": ");
   for (std::size_t i = 0; i < ranks.size() && i < kNamedRanks; ++i) {
     absl::StrAppend(&text, i == 0 ? "" : ", ", ranks[i]);
   }
@@ -58,7 +58,7 @@ Applies IsIn(RankState state) {
 void AddMissing(const RolloutView& rollout, std::vector<GroupAlarm>* alarms) {
   std::vector<int> ranks = RanksWhere(rollout, IsIn(RankState::kGone));
   if (ranks.empty()) return;
-  std::string text = absl::StrCat(RanksText(ranks), " missing");
+  std::string text = Say(ranks, "missing");
   alarms->push_back({"ranks_missing", std::move(text), std::move(ranks)});
 }
 
@@ -75,8 +75,8 @@ void AddSilentReports(const GroupConfig& config, const RolloutView& rollout, con
     if (!fresh && !rollout.workers[rank].silent) ranks.push_back(rank);
   }
   if (ranks.empty()) return;
-  std::string detail = absl::StrCat(RanksText(ranks), " no load report for ",
-                                    absl::FormatDuration(config.load.stale_after));
+  std::string detail = Say(ranks, absl::StrCat("without a load report for ",
+                                               absl::FormatDuration(config.load.stale_after)));
   alarms->push_back({"reports_missing", std::move(detail), std::move(ranks)});
 }
 
@@ -91,7 +91,6 @@ std::vector<GroupAlarm> AlarmsOf(const GroupConfig& config, const RolloutView& r
       "ranks_silent", rollout, [](const WorkerView& worker) { return worker.silent; }, "", &alarms);
   AddRanks("ranks_nacked", rollout, IsIn(RankState::kNacked), "refuses", &alarms);
   AddRanks("ranks_lagging", rollout, IsIn(RankState::kLagging), "has not switched", &alarms);
-  AddRanks("ranks_ahead", rollout, IsIn(RankState::kAhead), "is ahead of this store", &alarms);
   AddRanks("ranks_ahead", rollout, IsIn(RankState::kAhead), "is ahead of this store", &alarms);
   AddRanks("ranks_stale", rollout, IsIn(RankState::kStale), "runs another plan", &alarms);
   AddSilentReports(config, rollout, load, now, &alarms);
