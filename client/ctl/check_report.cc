@@ -154,7 +154,7 @@ void JudgeWorkers(const v1::GroupStatus& group, Lines& lines) {
   if (IsObservedFromOutside(group)) {
     return Ok(lines, name, "observed from outside, so no worker needs a session");
   }
-  const std::vector<std::uint32_t> gone = RanksIn(group, {"gone"});
+  const std::vector<std::uint32_t> gone = RanksIn(group, {"gone", "left"});
   if (!gone.empty()) {
     lines.push_back(
         {group.observe_only() ? CheckState::kWarn : CheckState::kFail, name,

@@ -67,7 +67,7 @@ std::string CommandFor(const v1::GroupStatus& group) {
   constexpr std::pair<const char*, const char*> kStateOf[] = {
       {"ranks_missing", "gone"},    {"ranks_silent", "stale"}, {"ranks_nacked", "nacked"},
       {"ranks_lagging", "lagging"}, {"ranks_stale", "stale"},  {"ranks_ahead", "ahead"},
-      {"ranks_ahead", "ahead"},
+      {"ranks_left", "left"},       {"ranks_ahead", "ahead"},
   };
   const std::string& name = group.alarms().empty() ? "" : group.alarms(0).name();
   for (const auto& [alarm, state] : kStateOf) {

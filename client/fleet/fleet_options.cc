@@ -43,12 +43,18 @@ absl::StatusOr<Topology> TopologyOf(const FleetOptions& options,
 
 absl::Status CheckLoss(const FleetOptions& options, const Topology& topology) {
   const FleetOptions::Loss& kill = options.kill;
-  if ((kill.rank.valid() || options.rejoin_ms >= 0) &&
+  const FleetOptions::Loss& leave = options.leave;
+  if ((kill.rank.valid() || leave.rank.valid() || options.rejoin_ms >= 0) &&
       options.mode != FleetOptions::Mode::kProcesses) {
-    return absl::InvalidArgumentError("--kill-worker and --rejoin-ms need --mode processes");
+    return absl::InvalidArgumentError(
+        "--kill-worker, --leave-worker and --rejoin-ms need --mode processes");
   }
-  if (kill.rank.value < topology.num_ranks()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("--kill-worker: rank ", kill.rank.value,
+  if (leave.rank.valid() && options.rejoin_ms < 0) {
+    return absl::InvalidArgumentError("--leave-worker needs --rejoin-ms: the others wait for it");
+  }
+  const int last = std::max(kill.rank.value, leave.rank.value);
+  if (last < topology.num_ranks()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--kill-worker, --leave-worker: rank ", last,
                                                  " out of [0, ", topology.num_ranks(), ")"));
 }
 
@@ -95,8 +101,20 @@ void AddLossOptions(CLI::App& app, FleetOptions& options) {
         return ParseLoss(text, &loss);
       })
       ->type_name("RANK@WHEN");
+  app.add_option_function<std::string>(
+         "--leave-worker", [&options](const std::string& text) { ParseLoss(text, &options.leave); },
+         "one worker says goodbye to the daemon at this step and ends, once; it comes back "
+         "after --rejoin-ms")
+      ->check([](const std::string& text) -> std::string {
+        FleetOptions::Loss loss;
+        const std::string fault = ParseLoss(text, &loss);
+        if (!fault.empty()) return fault;
+        return loss.moment == FleetOptions::Loss::Moment::kStep ? "" : text + " names no step";
+      })
+      ->type_name("RANK@STEP");
   app.add_option("--rejoin-ms", options.rejoin_ms,
-                 "a worker process that was killed comes back after so long as a new incarnation, "
+                 "a worker process that was killed or has left comes back after so long as a new "
+                 "incarnation, "
                  "on the plan of the others, who wait for it; default: a lost worker ends the "
                  "fleet")
       ->check(CLI::Range(0, 60000));

@@ -42,6 +42,7 @@ struct FleetOptions {
   std::uint64_t seed = 1;       // Of the synthetic load.
   int num_layers = 0;           // Synthetic only, as the next; 0: 58.
   Loss kill;                    // By SIGKILL.
+  Loss leave;                   // With a goodbye; kStep only.
   int rejoin_ms = -1;       // A lost worker comes back after this time; -1: a loss ends the fleet.
   int tokens_per_rank = 8;  // Request slots per rank, one token per step each.
 

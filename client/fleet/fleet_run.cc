@@ -112,11 +112,13 @@ class Fleet {
 
   // A worker that gave up has said why in the lockstep; one that was killed has not.
   void OnLoss(const WorkerCrew::Loss& loss) {
-    if (!loss.killed || options_.rejoin_ms < 0) {
+    const bool left = !loss.killed && loss.status == kWorkerLeft;
+    if (options_.rejoin_ms < 0 || !(loss.killed || left)) {
       lockstep_.Abort(loss.rank.value, loss.how);
       return;
     }
-    std::fprintf(stderr, "rank %d: lost: %s\n", loss.rank.value, loss.how.c_str());
+    std::fprintf(stderr, "rank %d: %s: %s\n", loss.rank.value, left ? "left" : "lost",
+                 loss.how.c_str());
     board_.rank(loss.rank).connected.store(0, std::memory_order_release);
     weights_.Wipe(setup_.topology.slots_of(loss.rank));
     returns_.push_back({loss.rank, RealClock().Uptime() + absl::Milliseconds(options_.rejoin_ms)});

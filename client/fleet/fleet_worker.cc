@@ -32,6 +32,9 @@ namespace {
 // they are lost too.
 constexpr absl::Duration kPeerPatience = absl::Seconds(30);
 
+// Chosen: a daemon answers within milliseconds, or is not there.
+constexpr absl::Duration kLeavePatience = absl::Seconds(20);
+
 // Paces the steps of the fleet: rank 0 waits here before it meets the others.
 class Pacer {
  public:
@@ -129,7 +132,7 @@ class FleetWorker {
     if (board_.returns.load(std::memory_order_acquire) > 0) {
       BALLAST_RETURN_IF_ERROR(TakeOver(&start_plan));
     }
-    const PlanIntake intake(setup.shape, setup.topology, rank_, /*membership_gen=*/0);
+    const PlanIntake intake(setup.shape, setup.topology, rank_);
     BALLAST_ASSIGN_OR_RETURN(PlanInHand initial,
                              intake.Make(InitialPlan(setup.shape, setup.topology)));
     shadow_cell_.Install(initial.table);
@@ -212,6 +215,7 @@ class FleetWorker {
   absl::Status ServeStep(std::uint64_t step) {
     if (rank_.value == 0) pacer_.Wait();
     teller_.OnStep(step);
+    if (LeavesAt(step)) return Leave();
     if (session_->BeginStep(step) || active_plan_ == nullptr) AdoptPlan();
     BALLAST_RETURN_IF_ERROR(SendPicks(step));
     links_.exchange.Word(step, rank_) = {
@@ -226,6 +230,20 @@ class FleetWorker {
     session_->OnVote(links_.exchange.ReducedVote(step));
     session_->EndStep(step);
     return step > 1 ? Record(step - 1) : absl::OkStatus();
+  }
+
+  bool LeavesAt(std::uint64_t step) const {
+    const FleetOptions::Loss& leave = links_.options.leave;
+    return leave.rank == rank_ && leave.step == step &&
+           board_.returns.load(std::memory_order_acquire) == 0;
+  }
+
+  // Between two steps, so that nobody misses what this rank owes.
+  absl::Status Leave() {
+    if (session_->Leave("drained by --leave-worker", kLeavePatience)) {
+      return absl::CancelledError("left");
+    }
+    return absl::UnavailableError("no daemon has taken the goodbye");
   }
 
   // The first step of a plan: what the board shows and the checks need changes.
@@ -367,6 +385,7 @@ int RunFleetWorker(const FleetLinks& links, RankId rank) {
   absl::Status status = worker.Start();
   if (status.ok()) status = worker.Serve();
   if (status.ok()) return 0;
+  if (absl::IsCancelled(status)) return kWorkerLeft;
   if (!absl::IsAborted(status)) links.lockstep.Abort(rank.value, status.message());
   return 1;
 }

@@ -31,7 +31,9 @@ struct FleetLinks {
 // A worker that comes back (RankBoard::returns) goes on where the one before it died, on
 // the plan that the others serve, with weights loaded as from disk.
 //
-// The exit status of the worker: 0 after the last step, 1 otherwise.
+// The exit status of the worker: 0 after the last step, kWorkerLeft after a goodbye that the
+// daemon has taken, 1 otherwise.
+inline constexpr int kWorkerLeft = 3;
 int RunFleetWorker(const FleetLinks& links, RankId rank);
 
 }  // namespace ballast

@@ -52,7 +52,8 @@ class ProcessCrew final : public WorkerCrew {
       const pid_t pid = std::exchange(pids_[rank], 0);
       --num_running_;
       if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
-      losses.push_back({RankId(static_cast<int>(rank)), How(pid, status), WIFSIGNALED(status)});
+      losses.push_back({RankId(static_cast<int>(rank)), How(pid, status), WIFSIGNALED(status),
+                        WIFEXITED(status) ? WEXITSTATUS(status) : 0});
     }
     return losses;
   }

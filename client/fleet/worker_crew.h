@@ -37,6 +37,7 @@ class WorkerCrew {
     RankId rank;
     std::string how;      // "process 4711 was killed by signal 9"
     bool killed = false;  // By a signal, as opposed to giving up.
+    int status = 0;       // Its exit status, unless killed.
   };
   // Looks after all workers without waiting: those that ended badly since the last call,
   // by rank.

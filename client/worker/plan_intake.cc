@@ -11,9 +11,8 @@
 
 namespace ballast {
 
-PlanIntake::PlanIntake(const ModelShape& shape, const Topology& topology, RankId rank,
-                       std::uint64_t membership_gen)
-    : shape_(shape), topology_(topology), rank_(rank), membership_gen_(membership_gen) {
+PlanIntake::PlanIntake(const ModelShape& shape, const Topology& topology, RankId rank)
+    : shape_(shape), topology_(topology), rank_(rank) {
   for (int slot = 0; slot < topology.num_slots(); ++slot) {
     rank_of_slot_.push_back(topology.rank_of(SlotId(slot)));
   }
@@ -22,13 +21,14 @@ PlanIntake::PlanIntake(const ModelShape& shape, const Topology& topology, RankId
   }
 }
 
-std::optional<Nack> PlanIntake::Check(const PrepareOrder& order, PlanInHand* plan) const {
+std::optional<Nack> PlanIntake::Check(const PrepareOrder& order, std::uint64_t membership_gen,
+                                      PlanInHand* plan) const {
   plan->id = order.plan;
   plan->peers_run_it = order.peers_run_plan;
-  if (order.membership_gen != membership_gen_) {
+  if (order.membership_gen != membership_gen) {
     return Nack{NackCode::kMembershipMismatch,
                 absl::StrCat("plan is for membership ", order.membership_gen, ", worker has ",
-                             membership_gen_)};
+                             membership_gen)};
   }
   if (!order.placement.ok()) {
     return Nack{NackCode::kShapeMismatch, std::string(order.placement.status().message())};

@@ -20,13 +20,14 @@ namespace ballast {
 // immutable, hence thread-safe.
 class PlanIntake {
  public:
-  PlanIntake(const ModelShape& shape, const Topology& topology, RankId rank,
-             std::uint64_t membership_gen);
+  PlanIntake(const ModelShape& shape, const Topology& topology, RankId rank);
 
   // Why the plan of this order can not be served here: SHAPE_MISMATCH (malformed, or other
-  // layers, experts or slots), MEMBERSHIP_MISMATCH (other ranks), DIGEST_MISMATCH (the
-  // content is not what the name says). nullopt: `*plan` is ready. plan->id is set always.
-  std::optional<Nack> Check(const PrepareOrder& order, PlanInHand* plan) const;
+  // layers, experts or slots), MEMBERSHIP_MISMATCH (other ranks, or another generation than
+  // `membership_gen`), DIGEST_MISMATCH (the content is not what the name says). nullopt:
+  // `*plan` is ready. plan->id is set always.
+  std::optional<Nack> Check(const PrepareOrder& order, std::uint64_t membership_gen,
+                            PlanInHand* plan) const;
 
   // A plan of our own. Errors as CheckPlan().
   absl::StatusOr<PlanInHand> Make(const PlacementPlan& placement) const;
@@ -43,7 +44,6 @@ class PlanIntake {
   const ModelShape shape_;
   const Topology topology_;
   const RankId rank_;
-  const std::uint64_t membership_gen_;
   std::vector<RankId> rank_of_slot_;  // [num_slots]
   std::vector<RowId> row_of_rank_;    // [num_ranks]
 };

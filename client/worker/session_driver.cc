@@ -20,6 +20,9 @@ constexpr absl::Duration kClosingTime = absl::Seconds(1);
 // Answers that wait for a peer that does not read. More orders are not read meanwhile.
 constexpr std::size_t kMaxOutbox = 64;
 
+// Of a goodbye; the protocol takes 256 bytes.
+constexpr std::size_t kLongestReason = 200;
+
 constexpr char kClientVersion[] = "ballast-worker 0.1.0";
 
 std::shared_ptr<grpc::Channel> MakeChannel(
@@ -74,6 +77,7 @@ SessionDriver::SessionDriver(const WorkerOptions& options, const Parts& parts, c
                    options.report_period, wakeup_),
       backoff_(options.reconnect_base, options.reconnect_cap, seeds.jitter),
       heartbeat_period_(options.heartbeat_period),
+      membership_gen_(options.membership_gen),
       thread_([this] { Run(); }) {}
 
 SessionDriver::~SessionDriver() {
@@ -109,6 +113,7 @@ void SessionDriver::Turn(absl::Duration now) {
   TakeLoaded();
   CarryOutNews(now);
   if (phase_ == Phase::kWaiting && now >= retry_at_) Connect(now);
+  SayGoodbye();
   // Before the session, which ends only once the load stream is gone.
   load_stream_.Pump(switch_point_.counting(), now, [this](const std::string& why) {
     Emit(WorkerEvent::Kind::kReportRejected, PlanId{}, why);
@@ -137,6 +142,7 @@ void SessionDriver::Connect(absl::Duration now) {
   EncodeHello(MakeHello(), hello.mutable_hello());
   link_->Write(std::move(hello));
   outbox_.clear();
+  said_goodbye_ = false;
   phase_ = Phase::kGreeting;
   deadline_ = now + options_.welcome_timeout;
   opened_at_ = now;
@@ -161,7 +167,10 @@ WorkerHello SessionDriver::MakeHello() const {
   hello.spare_slots = options_.spare_slots;
   hello.counter_bits = options_.counter_bits;
   hello.world_size = topology.num_ranks();
-  hello.membership_gen = options_.membership_gen;
+  {
+    absl::MutexLock lock(&mutex_);
+    hello.membership_gen = membership_gen_;
+  }
   hello.model_fingerprint = options_.model_fingerprint;
   hello.topology_fingerprint = topology.fingerprint();
   hello.modes = {ActivationMode::kInBand};
@@ -223,6 +232,7 @@ void SessionDriver::FinishClosing(absl::Duration now) {
   {
     absl::MutexLock lock(&mutex_);
     last_error_ = why;
+    if (left_) retry_at_ = absl::InfiniteDuration();
   }
   Emit(refused ? WorkerEvent::Kind::kHelloRefused : WorkerEvent::Kind::kDisconnected, PlanId{},
        std::move(why));
@@ -291,14 +301,49 @@ absl::Status SessionDriver::HandleGoAway(const v1::GoAway& message) {
   if (!go_away.ok()) return go_away.status();
   retry_after_ = go_away->retry_after;
   next_address_ = go_away->leader_hint;
+  if (go_away->for_good) {
+    {
+      absl::MutexLock lock(&mutex_);
+      left_ = true;
+    }
+    Emit(WorkerEvent::Kind::kLeft, PlanId{}, go_away->reason);
+  }
   return absl::UnavailableError(absl::StrCat("the daemon goes away: ", go_away->reason));
+}
+
+absl::Status SessionDriver::HandleBookmark(const v1::Bookmark& message) {
+  const absl::StatusOr<DaemonBookmark> bookmark = DecodeBookmark(message);
+  if (!bookmark.ok()) return bookmark.status();
+  absl::MutexLock lock(&mutex_);
+  membership_gen_ = std::max(membership_gen_, bookmark->membership_gen);
+  return absl::OkStatus();
+}
+
+void SessionDriver::SayGoodbye() {
+  if (phase_ != Phase::kOpen || said_goodbye_) return;
+  absl::MutexLock lock(&mutex_);
+  if (goodbye_.empty() || left_) return;
+  said_goodbye_ = true;
+  outbox_.emplace_back().mutable_goodbye()->set_reason(goodbye_);
+}
+
+bool SessionDriver::Leave(const std::string& reason, absl::Duration patience) {
+  absl::MutexLock lock(&mutex_);
+  goodbye_ = reason.empty() ? "no reason given" : reason.substr(0, kLongestReason);
+  wakeup_->Signal();
+  return mutex_.AwaitWithTimeout(absl::Condition(&left_), patience);
 }
 
 absl::Status SessionDriver::HandlePrepare(const v1::Prepare& message) {
   const absl::StatusOr<PrepareOrder> order = DecodePrepare(message);
   if (!order.ok()) return order.status();
   PlanInHand candidate;
-  const std::optional<Nack> fault = intake_.Check(*order, &candidate);
+  std::uint64_t membership_gen = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    membership_gen = membership_gen_;
+  }
+  const std::optional<Nack> fault = intake_.Check(*order, membership_gen, &candidate);
   switch_point_.OnPrepare(order->nonce, std::move(candidate), order->base, order->term, fault);
   // Progress goes under the nonce of the newest Prepare of the plan.
   if (loading_ && order->plan.digest == loading_plan_.digest) loading_nonce_ = order->nonce;
@@ -309,6 +354,8 @@ absl::Status SessionDriver::HandleOrder(const v1::DaemonMessage& message) {
   switch (message.body_case()) {
     case v1::DaemonMessage::kPrepare:
       return HandlePrepare(message.prepare());
+    case v1::DaemonMessage::kBookmark:
+      return HandleBookmark(message.bookmark());
     case v1::DaemonMessage::kCommit: {
       const absl::StatusOr<PlanOrder> order = DecodeCommit(message.commit());
       if (order.ok()) switch_point_.OnCommit(order->nonce, order->plan, order->term);
@@ -325,7 +372,7 @@ absl::Status SessionDriver::HandleOrder(const v1::DaemonMessage& message) {
       return order.status();
     }
     default:
-      // Resync and Bookmark ask for nothing; what a later release may add is skipped.
+      // Resync asks for nothing; what a later release may add is skipped.
       return absl::OkStatus();
   }
 }
@@ -459,6 +506,7 @@ void SessionDriver::FillStatus(WorkerStatus* status) const {
   status->daemon_id = daemon_id_;
   status->connects = connects_;
   status->plans_nacked = plans_nacked_;
+  status->membership_gen = membership_gen_;
   status->last_error = last_error_;
 }
 

@@ -48,6 +48,9 @@ class SessionDriver {
   // Ends both streams and waits for the thread.
   ~SessionDriver();
 
+  // As in worker_session.h. Thread-safe.
+  bool Leave(const std::string& reason, absl::Duration patience);
+
   // Adds what this class knows. Thread-safe.
   void FillStatus(WorkerStatus* status) const;
 
@@ -80,6 +83,8 @@ class SessionDriver {
   bool Handle(const v1::DaemonMessage& message, absl::Duration now, std::string* why);
   absl::Status HandleWelcome(const v1::Welcome& message, absl::Duration now);
   absl::Status HandleGoAway(const v1::GoAway& message);
+  absl::Status HandleBookmark(const v1::Bookmark& message);
+  void SayGoodbye();
   absl::Status HandleOrder(const v1::DaemonMessage& message);
   absl::Status HandlePrepare(const v1::Prepare& message);
 
@@ -125,7 +130,12 @@ class SessionDriver {
   std::uint64_t activations_seen_ = 0;
   std::uint64_t disagreements_seen_ = 0;
 
+  bool said_goodbye_ = false;  // In this session.
+
   mutable absl::Mutex mutex_;
+  std::uint64_t membership_gen_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string goodbye_ ABSL_GUARDED_BY(mutex_);  // Why it leaves; empty: it does not.
+  bool left_ ABSL_GUARDED_BY(mutex_) = false;    // For good.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool connected_ ABSL_GUARDED_BY(mutex_) = false;
   std::string daemon_id_ ABSL_GUARDED_BY(mutex_);

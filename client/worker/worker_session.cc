@@ -77,6 +77,8 @@ const char* WorkerEventName(WorkerEvent::Kind kind) {
       return "digest_disagreement";
     case WorkerEvent::Kind::kReportRejected:
       return "report_rejected";
+    case WorkerEvent::Kind::kLeft:
+      return "left";
   }
   return "unknown";
 }
@@ -95,6 +97,9 @@ class WorkerSession::Impl {
                 MakeSeeds(options_.seed != 0 ? options_.seed : RandomSeed())) {}
 
   SwitchPoint& switch_point() { return switch_point_; }
+  bool Leave(const std::string& reason, absl::Duration patience) {
+    return driver_.Leave(reason, patience);
+  }
 
   WorkerStatus status() const {
     const SwitchPoint::View view = switch_point_.Look();
@@ -129,7 +134,7 @@ absl::StatusOr<std::unique_ptr<WorkerSession>> WorkerSession::Create(WorkerOptio
                                                                      const Topology& topology,
                                                                      WeightLoader& loader) {
   BALLAST_RETURN_IF_ERROR(CheckOptions(options, topology));
-  PlanIntake intake(options.shape, topology, options.rank, options.membership_gen);
+  PlanIntake intake(options.shape, topology, options.rank);
   BALLAST_ASSIGN_OR_RETURN(
       PlanInHand active,
       intake.Make(options.start_plan.has_value() ? *options.start_plan
@@ -157,5 +162,8 @@ std::shared_ptr<const PlacementPlan> WorkerSession::active_plan() const {
   return switch_point_.Look().active.plan;
 }
 WorkerStatus WorkerSession::status() const { return impl_->status(); }
+bool WorkerSession::Leave(const std::string& reason, absl::Duration patience) {
+  return impl_->Leave(reason, patience);
+}
 
 }  // namespace ballast

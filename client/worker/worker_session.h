@@ -43,6 +43,7 @@ struct WorkerEvent {
     kPlanNacked,
     kDigestDisagreement,  // Ranks are ready for different plans; nobody switched.
     kReportRejected,      // The daemon did not take a load report.
+    kLeft,                // The daemon has taken the goodbye of Leave().
   };
   Kind kind = Kind::kConnected;
   PlanId plan;         // Where the event is about one.
@@ -65,7 +66,7 @@ struct WorkerOptions {
   int counter_bits = 64;                // Of the counts on the wire: 32 halves them. 32 or 64.
   bool padding_excluded = true;         // The engine counts no padding and warm-up tokens.
   std::uint64_t model_fingerprint = 0;  // 0: unknown.
-  std::uint64_t membership_gen = 0;
+  std::uint64_t membership_gen = 0;     // At first; the daemon tells of newer ones.
   // Called on the session's own thread, one at a time, without a lock held, perhaps before
   // Create() has returned. It must not destroy the session.
   std::function<void(const WorkerEvent&)> on_event;
@@ -95,6 +96,7 @@ struct WorkerStatus {
   std::uint64_t plans_activated = 0;  // By switches; the start plan does not count.
   std::uint64_t moved_slots = 0;      // Own slots that got another expert, over all of them.
   std::uint64_t plans_nacked = 0;
+  std::uint64_t membership_gen = 0;  // Newest heard of.
   std::uint64_t disagreements = 0;
   std::uint64_t connects = 0;  // Sessions that were accepted.
   std::uint64_t reports_sent = 0;
@@ -149,6 +151,13 @@ class WorkerSession {
   // The active placement, for instance to write it down for a restart.
   std::shared_ptr<const PlacementPlan> active_plan() const;
   WorkerStatus status() const;
+
+  // Says goodbye, for a rank that is drained: the daemon does not wait for it any more and
+  // plans nothing for the group until the rank is back, as a new session. Serving goes on
+  // meanwhile; when it ends is the engine's affair. Waits at most `patience` for the daemon's
+  // answer: true once it has stored the leave, after which there is no session any more.
+  // False: the goodbye is said as soon as there is a daemon. Thread-safe.
+  bool Leave(const std::string& reason, absl::Duration patience);
 
  private:
   class Impl;

@@ -186,6 +186,21 @@ void Coordinator::OnDisconnect(RankId id, std::uint64_t incarnation, absl::Durat
   RollForward(actions);
 }
 
+void Coordinator::OnLeave(RankId id, const std::string& reason, absl::Duration now,
+                          Actions* actions) {
+  Observe(now);
+  Rank left;
+  left.left = true;
+  left.incarnation = at(id).incarnation;
+  left.progress_at = now;
+  left.detail = reason;
+  at(id) = std::move(left);
+  const std::string cause = absl::StrCat(RankText(id), " leaves the group: ", reason);
+  if (phase_ == PlanPhase::kProposed) give_up_ = cause;
+  if (phase_ == PlanPhase::kPreparing) BeginAbort(cause, actions);
+  RollForward(actions);
+}
+
 void Coordinator::OnProgress(RankId id, std::uint64_t nonce, absl::Duration now) {
   Observe(now);
   Rank& rank = at(id);
@@ -324,6 +339,7 @@ bool Coordinator::all_connected() const {
 
 RankState Coordinator::rank_state(RankId id) const {
   const Rank& rank = at(id);
+  if (rank.left) return RankState::kLeft;
   if (!rank.connected) return RankState::kGone;
   if (rank.ahead) return RankState::kAhead;
   if (rank.nacked) return RankState::kNacked;
@@ -605,7 +621,8 @@ std::string Coordinator::WaitingFor(RankId id) const {
   const Rank& rank = at(id);
   const std::string name = RankText(id);
   if (!rank.connected) {
-    return phase_ == PlanPhase::kRetiring ? "" : absl::StrCat(name, " missing");
+    if (phase_ == PlanPhase::kRetiring) return "";
+    return absl::StrCat(name, rank.left ? " left" : " missing");
   }
   if (rank.ahead) return absl::StrCat(name, " ", rank.detail);
   if (phase_ == PlanPhase::kRetiring && RunsDecided(rank)) {

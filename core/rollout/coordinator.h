@@ -103,6 +103,12 @@ class Coordinator {
   // session to itself; one of another incarnation is ignored here too.
   void OnDisconnect(RankId rank, std::uint64_t incarnation, absl::Duration now, Actions* actions);
 
+  // The rank leaves on purpose, which the caller has stored. A plan that is still undecided
+  // is aborted, and none begins before the rank is back (OnHello). A decided one is not
+  // taken back: the ranks that are there may still switch, if their engine goes on without
+  // this one. Also for a rank that has left before this coordinator began.
+  void OnLeave(RankId rank, const std::string& reason, absl::Duration now, Actions* actions);
+
   // Loading goes on: moves the rank's deadline.
   void OnProgress(RankId rank, std::uint64_t nonce, absl::Duration now);
   void OnPrepared(RankId rank, std::uint64_t nonce, absl::Duration now, Actions* actions);
@@ -148,6 +154,7 @@ class Coordinator {
   };
   struct Rank {
     bool connected = false;
+    bool left = false;       // On purpose; then not connected.
     bool ahead = false;      // Of this store: nothing is sent.
     bool nacked = false;     // Refused the last plan sent.
     bool committed = false;  // Confirmed the permission for held == decided_.

@@ -26,6 +26,8 @@ const char* RankStateName(RankState state) {
   switch (state) {
     case RankState::kGone:
       return "gone";
+    case RankState::kLeft:
+      return "left";
     case RankState::kStale:
       return "stale";
     case RankState::kAhead:

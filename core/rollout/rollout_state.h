@@ -22,6 +22,7 @@ const char* PlanPhaseName(PlanPhase phase);  // "idle", "proposed", ...
 
 enum class RankState {
   kGone,      // No session.
+  kLeft,      // No session, by a goodbye: not waited for until it comes back.
   kStale,     // Runs another plan than decided().
   kAhead,     // Has seen a future that this store does not hold: see rank_detail().
   kPrepared,  // Has loaded the plan on its way, undecided or decided.
@@ -30,6 +31,9 @@ enum class RankState {
   kNacked,    // Refused the last plan it was sent; after the decision it is asked again.
   kLagging,   // Has not switched long after the decision, though others could.
 };
+inline bool HasSession(RankState state) {
+  return state != RankState::kGone && state != RankState::kLeft;
+}
 const char* RankStateName(RankState state);  // "gone", "stale", ...
 
 // What a worker says when its session begins.

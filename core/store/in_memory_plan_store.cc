@@ -178,6 +178,24 @@ absl::StatusOr<GroupPause> InMemoryPlanStore::Pause(absl::string_view ep_group) 
   return pause == pauses_.end() ? GroupPause() : pause->second;
 }
 
+absl::Status InMemoryPlanStore::SetMembership(absl::string_view ep_group,
+                                              const GroupMembership& membership,
+                                              std::uint64_t term) {
+  if (ep_group.empty()) return MembershipOfNoGroup();
+  absl::MutexLock lock(&mutex_);
+  BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+  GroupMembership& stored = memberships_[std::string(ep_group)];
+  BALLAST_RETURN_IF_ERROR(CheckGeneration(stored.generation, membership.generation));
+  stored = membership;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<GroupMembership> InMemoryPlanStore::Membership(absl::string_view ep_group) const {
+  absl::MutexLock lock(&mutex_);
+  const auto membership = memberships_.find(ep_group);
+  return membership == memberships_.end() ? GroupMembership() : membership->second;
+}
+
 absl::StatusOr<std::uint64_t> InMemoryPlanStore::AppendDecision(const DecisionRecord& record,
                                                                 int keep, std::uint64_t term) {
   BALLAST_RETURN_IF_ERROR(CheckDecision(record));

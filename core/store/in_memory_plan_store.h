@@ -37,6 +37,9 @@ class InMemoryPlanStore final : public PlanStore {
   absl::Status SetPause(absl::string_view ep_group, const GroupPause& pause,
                         std::uint64_t term) override;
   absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const override;
+  absl::Status SetMembership(absl::string_view ep_group, const GroupMembership& membership,
+                             std::uint64_t term) override;
+  absl::StatusOr<GroupMembership> Membership(absl::string_view ep_group) const override;
   absl::StatusOr<std::uint64_t> AppendDecision(const DecisionRecord& record, int keep,
                                                std::uint64_t term) override;
   absl::Status UpdateDecisionOutcome(absl::string_view ep_group, PlanVersion plan,
@@ -62,6 +65,7 @@ class InMemoryPlanStore final : public PlanStore {
   std::uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Group, std::less<>> groups_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, GroupPause, std::less<>> pauses_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, GroupMembership, std::less<>> memberships_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ballast

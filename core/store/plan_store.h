@@ -50,6 +50,15 @@ struct GroupPause {
   friend bool operator==(const GroupPause&, const GroupPause&) = default;
 };
 
+// Who of a group's ranks has left it, as agreed with a worker's goodbye; a rank that is
+// lost has not. Kept until the rank comes back.
+struct GroupMembership {
+  std::uint64_t generation = 0;  // Rises with each change.
+  std::vector<RankId> left;      // Ascending.
+
+  friend bool operator==(const GroupMembership&, const GroupMembership&) = default;
+};
+
 // InvalidArgument, naming the value, if `record` can not be stored: no group, a shape
 // that CheckShape() refuses, a plan of another size, an expert out of the shape, or an
 // id.digest that is not the plan's. Every store calls it in Propose(). The fleet is not
@@ -136,6 +145,14 @@ class PlanStore {
 
   // What SetPause() stored last; not paused for a group that never was.
   virtual absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const = 0;
+
+  // Replaces what is known of the group's members. FailedPrecondition: other term, or an
+  // older generation than the one stored. InvalidArgument: no group.
+  virtual absl::Status SetMembership(absl::string_view ep_group, const GroupMembership& membership,
+                                     std::uint64_t term) = 0;
+
+  // What SetMembership() stored last; generation 0 with all ranks for a group that is new.
+  virtual absl::StatusOr<GroupMembership> Membership(absl::string_view ep_group) const = 0;
 
   // Appends a decision of record.ep_group, numbered largest + 1 (record.number is ignored),
   // and returns the number; in the same write removes all but the `keep` newest of the

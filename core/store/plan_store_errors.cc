@@ -62,6 +62,16 @@ absl::Status BadKeep(int keep) {
 
 absl::Status PauseOfNoGroup() { return absl::InvalidArgumentError("pause of no EP group"); }
 
+absl::Status MembershipOfNoGroup() {
+  return absl::InvalidArgumentError("membership of no EP group");
+}
+
+absl::Status CheckGeneration(std::uint64_t stored, std::uint64_t next) {
+  if (next >= stored) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("membership generation ", next, " after ", stored));
+}
+
 absl::Status CheckDecisionsKept(int keep) {
   if (keep >= 1) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("keep ", keep, " decisions is below 1"));

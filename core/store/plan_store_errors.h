@@ -34,6 +34,9 @@ absl::Status PlanIsAborted(absl::string_view ep_group, PlanVersion version);
 absl::Status PlanIsDecided(absl::string_view ep_group, PlanVersion version);
 absl::Status BadKeep(int keep);
 absl::Status PauseOfNoGroup();
+absl::Status MembershipOfNoGroup();
+// FailedPrecondition if the generation would fall.
+absl::Status CheckGeneration(std::uint64_t stored, std::uint64_t next);
 // Fewer than one decision would let its number be given out again.
 absl::Status CheckDecisionsKept(int keep);
 absl::Status NoSuchDecision(absl::string_view ep_group, PlanVersion plan);

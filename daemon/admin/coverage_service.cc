@@ -66,7 +66,7 @@ LostRanks GoneRanks(const GroupHandle& group) {
   if (group.config->policy.observe_only) return gone;
   const RolloutView view = group.rollout->View();
   for (std::size_t rank = 0; rank < view.workers.size() && rank < gone.size(); ++rank) {
-    gone[rank] = view.workers[rank].state == RankState::kGone;
+    gone[rank] = !HasSession(view.workers[rank].state);
   }
   return gone;
 }

@@ -57,18 +57,19 @@ void FillRollout(const RolloutView& rollout, absl::Duration now, v1::Explanation
   answer->set_waiting_for(rollout.waiting_for);
   answer->set_ranks(static_cast<std::uint32_t>(rollout.workers.size()));
   for (std::size_t rank = 0; rank < rollout.workers.size(); ++rank) {
-    if (rollout.workers[rank].state != RankState::kGone) continue;
+    if (HasSession(rollout.workers[rank].state)) continue;
     answer->add_missing_ranks(static_cast<std::uint32_t>(rank));
   }
 }
 
-void FillLoad(const GroupConfig& config, const LoadView& load, absl::Duration now,
-              v1::Explanation* answer) {
+void FillLoad(const GroupConfig& config, const RolloutView& rollout, const LoadView& load,
+              absl::Duration now, v1::Explanation* answer) {
   answer->set_hold(SolveHoldName(load.hold));
   answer->set_coverage(load.coverage);
   answer->set_min_coverage(config.policy.min_coverage);
   answer->set_stale_after_seconds(absl::ToDoubleSeconds(config.load.stale_after));
   for (std::size_t rank = 0; rank < load.last_report.size(); ++rank) {
+    if (rollout.workers[rank].state == RankState::kLeft) continue;
     if (now - load.last_report[rank] <= config.load.stale_after) continue;
     answer->add_silent_ranks(static_cast<std::uint32_t>(rank));
   }
@@ -95,7 +96,7 @@ absl::Status AnswerExplain(const QueryServiceParts& parts, const v1::ExplainRequ
   answer->set_ep_group(group->config->name);
   answer->set_now_unix_seconds(UnixSeconds(parts.clock.WallNow()));
   FillRollout(rollout, now, answer);
-  FillLoad(*group->config, group->control->View(), now, answer);
+  FillLoad(*group->config, rollout, group->control->View(), now, answer);
   const std::uint32_t limit = std::clamp<std::uint32_t>(request.limit(), 1, kMaxExplained);
   BALLAST_ASSIGN_OR_RETURN(const std::vector<DecisionRecord> decisions,
                            parts.store.Decisions(group->config->name, static_cast<int>(limit)));

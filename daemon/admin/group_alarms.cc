@@ -62,6 +62,14 @@ void AddMissing(const RolloutView& rollout, std::vector<GroupAlarm>* alarms) {
   alarms->push_back({"ranks_missing", std::move(text), std::move(ranks)});
 }
 
+// Expected, and yet nothing is planned for the group until they are back.
+void AddLeft(const RolloutView& rollout, std::vector<GroupAlarm>* alarms) {
+  std::vector<int> ranks = RanksWhere(rollout, IsIn(RankState::kLeft));
+  if (ranks.empty()) return;
+  std::string text = Say(ranks, "left on purpose");
+  alarms->push_back({"ranks_left", std::move(text), std::move(ranks)});
+}
+
 // Ranks with a session that send no load, once all ranks have one: without it the
 // missing ones are named already.
 void AddSilentReports(const GroupConfig& config, const RolloutView& rollout, const LoadView& load,
@@ -93,6 +101,7 @@ std::vector<GroupAlarm> AlarmsOf(const GroupConfig& config, const RolloutView& r
   AddRanks("ranks_lagging", rollout, IsIn(RankState::kLagging), "has not switched", &alarms);
   AddRanks("ranks_ahead", rollout, IsIn(RankState::kAhead), "is ahead of this store", &alarms);
   AddRanks("ranks_stale", rollout, IsIn(RankState::kStale), "runs another plan", &alarms);
+  AddLeft(rollout, &alarms);
   AddSilentReports(config, rollout, load, now, &alarms);
   const absl::Duration age = now - rollout.phase_since;
   if (rollout.phase != PlanPhase::kIdle && age > kPlanStuckAfter) {

@@ -59,7 +59,7 @@ void FillRollout(const GroupHandle& group, const RolloutView& rollout, absl::Dur
   status->set_ranks_connected(rollout.connected);
   status->set_ranks_active(static_cast<std::uint32_t>(
       std::count_if(rollout.workers.begin(), rollout.workers.end(), [&](const WorkerView& worker) {
-        return worker.state != RankState::kGone && worker.active.digest == rollout.decided.digest;
+        return HasSession(worker.state) && worker.active.digest == rollout.decided.digest;
       })));
   EncodePlanId(rollout.decided, status->mutable_decided());
   status->set_decided_unix_seconds(UnixSeconds(rollout.decided_when));

@@ -56,6 +56,11 @@ absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& 
   start.plan = std::make_shared<const PlacementPlan>(initial);
   start.store_base = start.decided;
   BALLAST_ASSIGN_OR_RETURN(start.pause, store.Pause(config.name));
+  BALLAST_ASSIGN_OR_RETURN(start.membership, store.Membership(config.name));
+  // The fleet may be smaller by now.
+  std::erase_if(start.membership.left, [&](RankId rank) {
+    return !rank.valid() || rank.value >= config.topology.num_ranks();
+  });
   absl::StatusOr<PlanRecord> latest = store.LatestDecided(config.name);
   if (absl::IsNotFound(latest.status())) return start;
   BALLAST_RETURN_IF_ERROR(latest.status());
@@ -90,6 +95,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       store_base_(start.store_base),
       decided_plan_(start.plan),
       pause_(start.pause),
+      membership_(start.membership),
       started_(parts.clock.Uptime()),
       mark_(started_),
       links_(parts.config.topology.num_ranks()),
@@ -98,6 +104,9 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       claims_(parts.config.topology.num_ranks()),
       workers_(parts.config.topology.num_ranks()),
       disagreements_(parts.config.topology.num_ranks(), 0) {
+  for (const RankId rank : membership_.left) {
+    coordinator_.OnLeave(rank, "before this daemon began", started_, &actions_);
+  }
   UpdateView();
 }
 
@@ -193,26 +202,32 @@ void RolloutLoop::Turn(absl::Duration deadline) {
 
 void RolloutLoop::Handle(SessionEvent& event) {
   if (event.kind == SessionEvent::Kind::kHello) {
-    if (Admit(event)) HandleHello(event);
+    if (Admit(event) && TakeBack(event)) HandleHello(event);
     return;
   }
   if (links_[event.rank.value] != event.link) return;  // A newer session took over.
   watch_.Heard(event.rank, clock_.Uptime());
-  if (event.kind != SessionEvent::Kind::kDisconnect) {
-    HandleStatus(event);
-  } else {
+  if (event.kind == SessionEvent::Kind::kDisconnect) {
     HandleEnd(event);
+  } else if (event.kind == SessionEvent::Kind::kGoodbye) {
+    HandleGoodbye(event);
+  } else {
+    HandleStatus(event);
   }
 }
 
 void RolloutLoop::HandleEnd(const SessionEvent& event) {
   const int rank = event.rank.value;
-  links_[rank].reset();
-  watch_.End(event.rank);
-  steps_.End(event.rank);
-  claims_.End(event.rank);
+  EndSession(event.rank);
   observer_.OnWorker(config_.name, event.rank, "disconnected", event.nack.detail);
   coordinator_.OnDisconnect(event.rank, workers_[rank].incarnation, clock_.Uptime(), &actions_);
+}
+
+void RolloutLoop::EndSession(RankId rank) {
+  links_[rank.value].reset();
+  watch_.End(rank);
+  steps_.End(rank);
+  claims_.End(rank);
 }
 
 // Whether the session may begin. Ends that of a process that it replaces.
@@ -253,6 +268,8 @@ void RolloutLoop::HandleHello(SessionEvent& event) {
   disagreements_[rank] = 0;
   observer_.OnWorker(config_.name, event.rank, "connected",
                      absl::StrCat("runs ", PlanIdText(event.hello.active)));
+  // Before anything that the coordinator sends.
+  if (event.membership_gen != membership_.generation) SendMembership(event.rank);
   coordinator_.OnHello(event.hello, clock_.Uptime(), &actions_);
 }
 
@@ -464,6 +481,7 @@ void RolloutLoop::SendTo(const CoordinatorAction& action) {
   command.plan = action.plan;
   command.base = action.base;
   command.peers_run_plan = action.peers_run_plan;
+  command.membership_gen = membership_.generation;
   command.deadline_hint = config_.rollout.prepare_timeout;
   command.reason = action.reason;
   switch (action.kind) {
@@ -590,6 +608,7 @@ void RolloutLoop::UpdateView() {
   view.moved_slots = moved_slots_;
   int silent = 0;
   view.pause = pause_;
+  view.membership_gen = membership_.generation;
   for (int rank = 0; rank < static_cast<int>(workers_.size()); ++rank) {
     RankState state = coordinator_.rank_state(RankId(rank));
     std::string detail = coordinator_.rank_detail(RankId(rank));
@@ -610,7 +629,7 @@ void RolloutLoop::UpdateView() {
     }
     NoticeState(RankId(rank), state, detail);
     view.behind = view.behind || state == RankState::kAhead;
-    view.connected += workers_[rank].state == RankState::kGone ? 0 : 1;
+    view.connected += links_[rank] == nullptr ? 0 : 1;
   }
   view.workers = workers_;
   RolloutFacts facts;

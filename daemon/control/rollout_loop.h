@@ -46,16 +46,18 @@ struct SessionEvent {
     kAborted,
     kNack,
     kHeartbeat,
+    kGoodbye,  // The rank leaves on purpose; why is in nack.detail.
   };
   Kind kind = Kind::kHello;
   RankId rank;
   std::shared_ptr<WorkerLink> link;
   RankHello hello;  // kHello
   std::uint64_t nonce = 0;
-  PlanId plan;                      // Of the status; the active one in kActive and kHeartbeat.
-  Nack nack;                        // kNack
-  std::uint64_t step = 0;           // kActive, kHeartbeat
-  std::uint64_t disagreements = 0;  // kHeartbeat: since the worker's start.
+  PlanId plan;                       // Of the status; the active one in kActive and kHeartbeat.
+  Nack nack;                         // kNack
+  std::uint64_t step = 0;            // kActive, kHeartbeat
+  std::uint64_t disagreements = 0;   // kHeartbeat: since the worker's start.
+  std::uint64_t membership_gen = 0;  // kHello: the newest that the worker has heard of.
 };
 
 struct WorkerView {
@@ -83,6 +85,7 @@ struct RolloutView {
   std::uint64_t plans_adopted = 0;  // Active everywhere, since this start.
   std::uint64_t moved_slots = 0;    // Of those plans.
   GroupPause pause;                 // By an operator.
+  std::uint64_t membership_gen = 0;
   std::vector<WorkerView> workers;  // [num_ranks]
 };
 
@@ -91,8 +94,9 @@ struct RolloutStart {
   PlanId decided;                             // What workers must run.
   std::shared_ptr<const PlacementPlan> plan;  // Of `decided`.
   absl::Time decided_when = absl::InfinitePast();
-  PlanId store_base;  // Newest decided row of the store, or `decided`.
-  GroupPause pause;   // As an operator left it.
+  PlanId store_base;           // Newest decided row of the store, or `decided`.
+  GroupPause pause;            // As an operator left it.
+  GroupMembership membership;  // Who has left the group.
 };
 
 // Whether a stored plan fits the shape and the topology that the configuration says.
@@ -141,8 +145,7 @@ class RolloutLoop final : public PlanPublisher {
   void Record(SolveRecord solve, std::string outcome) override;  // Thread-safe.
   RolloutView View() const;                                      // Thread-safe.
   std::uint64_t term() const { return term_; }
-  // Another daemon has begun a term on this store: nothing is sent or stored any more,
-  // workers are sent away. Thread-safe.
+  // Another daemon leads this store: nothing is sent or stored any more. Thread-safe.
   bool deposed() const { return deposed_.load(std::memory_order_acquire); }
 
   // One turn without a thread, for tests.
@@ -169,6 +172,11 @@ class RolloutLoop final : public PlanPublisher {
   void HandleHello(SessionEvent& event);
   bool Admit(const SessionEvent& event);
   void HandleEnd(const SessionEvent& event);
+  void EndSession(RankId rank);
+  void HandleGoodbye(const SessionEvent& event);
+  bool TakeBack(const SessionEvent& event);
+  bool SetMembership(GroupMembership next);
+  void SendMembership(RankId rank);
   void HandleStatus(const SessionEvent& event);
   void HandleOffer(PlanCandidate candidate);
   void RefuseOffer(const SolveRecord& solve, const std::string& reason);
@@ -214,6 +222,7 @@ class RolloutLoop final : public PlanPublisher {
   std::optional<PlanVersion> candidate_version_;
   bool store_uncertain_ = false;  // A call failed; an undecided row may be left.
   GroupPause pause_;
+  GroupMembership membership_;
   std::vector<PendingAbort> aborts_;       // Asked for, not yet stored.
   std::optional<SolveRecord> activating_;  // Decided, not yet active everywhere.
   const absl::Duration started_;

@@ -13,7 +13,7 @@ namespace ballast {
 
 // One message of the switching protocol to one worker.
 struct WorkerCommand {
-  enum class Kind { kPrepare, kCommit, kAbort, kRetire };
+  enum class Kind { kPrepare, kCommit, kAbort, kRetire, kMembership };
   Kind kind = Kind::kPrepare;
   std::uint64_t nonce = 0;
   std::uint64_t term = 0;
@@ -22,6 +22,7 @@ struct WorkerCommand {
   std::shared_ptr<const PlacementPlan> placement;  // kPrepare only.
   bool peers_run_plan = false;                     // kPrepare only.
   absl::Duration deadline_hint;                    // kPrepare: no progress for so long aborts.
+  std::uint64_t membership_gen = 0;                // kPrepare, kMembership.
   std::string reason;                              // kAbort only.
 };
 
@@ -39,7 +40,7 @@ class WorkerLink {
   virtual bool Send(const WorkerCommand& command) = 0;
 
   // Ends the session with a reason that the worker sees, and asks it to stay away for so
-  // long. Idempotent.
+  // long; infinite: for good. Idempotent.
   virtual void Close(const std::string& reason, absl::Duration stay_away) = 0;
   void Close(const std::string& reason) { Close(reason, kStayAway); }
 

@@ -45,7 +45,7 @@ const char* PhaseLabel(PlanPhase phase) {
 
 const std::vector<std::string>& StateNames() {
   static const auto* const names = new std::vector<std::string>{
-      "synced", "stale", "prepared", "nacked", "lagging", "ahead", "gone"};
+      "synced", "stale", "prepared", "nacked", "lagging", "ahead", "left", "gone"};
   return *names;
 }
 
@@ -241,8 +241,7 @@ std::vector<bool> GroupSeries::PresentRanks(const RolloutView& rollout, const Lo
   const GroupConfig& config = *sources_.config;
   std::vector<bool> present(config.topology.num_ranks(), false);
   for (std::size_t rank = 0; rank < present.size(); ++rank) {
-    const bool session =
-        rank < rollout.workers.size() && rollout.workers[rank].state != RankState::kGone;
+    const bool session = rank < rollout.workers.size() && HasSession(rollout.workers[rank].state);
     const bool observed = config.policy.observe_only && rank < load.last_report.size() &&
                           now - load.last_report[rank] <= config.load.stale_after;
     present[rank] = session || observed;

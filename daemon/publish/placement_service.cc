@@ -92,6 +92,8 @@ class SessionReactor final : public SessionStream {
         return AcceptStatus();
       case v1::WorkerMessage::kHeartbeat:
         return AcceptHeartbeat();
+      case v1::WorkerMessage::kGoodbye:
+        return AcceptGoodbye();
       default:
         // A message of a newer protocol: the range was agreed upon, so skip it.
         return absl::OkStatus();
@@ -120,6 +122,7 @@ class SessionReactor final : public SessionStream {
     writer_->Welcome(welcome);
     SessionEvent event = EventOf(SessionEvent::Kind::kHello);
     event.hello = hello->state;
+    event.membership_gen = hello->membership_gen;
     group_->rollout->Submit(std::move(event));
     return absl::OkStatus();
   }
@@ -145,6 +148,16 @@ class SessionReactor final : public SessionStream {
     event.plan = heartbeat->active;
     event.step = heartbeat->step;
     event.disagreements = heartbeat->digest_disagreements;
+    group_->rollout->Submit(std::move(event));
+    return absl::OkStatus();
+  }
+
+  absl::Status AcceptGoodbye() {
+    if (group_ == nullptr) return absl::InvalidArgumentError("Goodbye before Hello");
+    absl::StatusOr<std::string> reason = DecodeGoodbye(in_.goodbye());
+    if (!reason.ok()) return reason.status();
+    SessionEvent event = EventOf(SessionEvent::Kind::kGoodbye);
+    event.nack.detail = *std::move(reason);
     group_->rollout->Submit(std::move(event));
     return absl::OkStatus();
   }

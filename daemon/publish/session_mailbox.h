@@ -20,7 +20,12 @@ class SessionMailbox {
 
   // False if the mailbox is full: the worker does not read and must start over.
   bool Put(WorkerCommand command) {
-    if (command.kind == WorkerCommand::Kind::kPrepare) commands_.clear();
+    if (command.kind == WorkerCommand::Kind::kPrepare) {
+      // A plan can only be taken by a worker that knows its membership.
+      std::erase_if(commands_, [](const WorkerCommand& waiting) {
+        return waiting.kind != WorkerCommand::Kind::kMembership;
+      });
+    }
     if (commands_.size() >= kCapacity) return false;
     commands_.push_back(std::move(command));
     return true;

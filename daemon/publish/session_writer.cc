@@ -13,6 +13,14 @@ grpc::ByteBuffer BufferOf(const std::string& bytes) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
+DaemonGoAway OfStay(const std::string& reason, absl::Duration stay_away) {
+  DaemonGoAway go_away;
+  go_away.reason = reason;
+  go_away.for_good = stay_away == absl::InfiniteDuration();
+  if (!go_away.for_good) go_away.retry_after = stay_away;
+  return go_away;
+}
+
 }  // namespace
 
 grpc::Slice PlacementCache::Get(const std::shared_ptr<const PlacementPlan>& plan) {
@@ -36,6 +44,7 @@ grpc::ByteBuffer SessionWriter::Encode(const WorkerCommand& command) {
       prepare.base = command.base;
       prepare.peers_run_plan = command.peers_run_plan;
       prepare.deadline_hint = command.deadline_hint;
+      prepare.membership_gen = command.membership_gen;
       const grpc::Slice table = cache_.Get(command.placement);
       const grpc::Slice slices[] = {grpc::Slice(PrepareHead(prepare, table.size())), table};
       return grpc::ByteBuffer(slices, 2);
@@ -46,6 +55,8 @@ grpc::ByteBuffer SessionWriter::Encode(const WorkerCommand& command) {
       return BufferOf(AbortFrame(order));
     case WorkerCommand::Kind::kRetire:
       return BufferOf(RetireFrame(order));
+    case WorkerCommand::Kind::kMembership:
+      return BufferOf(BookmarkFrame({command.plan, command.term, command.membership_gen}));
   }
   BALLAST_CHECK(false);
 }
@@ -64,7 +75,7 @@ bool SessionWriter::Send(const WorkerCommand& command) {
 void SessionWriter::Close(const std::string& reason, absl::Duration stay_away) {
   absl::MutexLock lock(&mutex_);
   if (stream_ == nullptr || finishing_) return;
-  farewell_ = BufferOf(GoAwayFrame({reason, stay_away, ""}));
+  farewell_ = BufferOf(GoAwayFrame(OfStay(reason, stay_away)));
   finishing_ = true;
   if (writing_) {
     say_farewell_ = true;

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "core/base/status_macros.h"
 #include "core/store/plan_store_errors.h"
 #include "daemon/store/decision_row.h"
@@ -66,6 +68,27 @@ absl::Status CreatePauseTable(const SqliteDatabase& db) {
       "  when_ns INTEGER NOT NULL)");
 }
 
+// The same for who has left a group. `absent` holds ranks, with blanks between them.
+absl::Status CreateMembershipTable(const SqliteDatabase& db) {
+  return db.Execute(
+      "CREATE TABLE IF NOT EXISTS group_membership (ep_group TEXT PRIMARY KEY NOT NULL,"
+      "  generation INTEGER NOT NULL, absent TEXT NOT NULL)");
+}
+
+absl::StatusOr<std::vector<RankId>> RanksOfText(absl::string_view ep_group,
+                                                const std::string& text) {
+  std::vector<RankId> ranks;
+  for (const absl::string_view part : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    RankId rank;
+    if (!absl::SimpleAtoi(part, &rank.value)) {
+      return absl::DataLossError(
+          absl::StrCat("group ", ep_group, ": '", part, "' among the ranks that left"));
+    }
+    ranks.push_back(rank);
+  }
+  return ranks;
+}
+
 absl::Status SetDurable(const SqliteDatabase& db, const std::string& path) {
   BALLAST_ASSIGN_OR_RETURN(const std::string mode, db.QueryText("PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
@@ -88,6 +111,7 @@ absl::StatusOr<std::unique_ptr<SqlitePlanStore>> SqlitePlanStore::Open(
     BALLAST_ASSIGN_OR_RETURN(const int schema, CheckIdentity(db, path));
     if (schema < kSchemaVersion) BALLAST_RETURN_IF_ERROR(BringUpToDate(db, schema));
     BALLAST_RETURN_IF_ERROR(CreatePauseTable(db));
+    BALLAST_RETURN_IF_ERROR(CreateMembershipTable(db));
     BALLAST_RETURN_IF_ERROR(transaction.Commit());
   }
   return absl::WrapUnique(new SqlitePlanStore(std::move(db)));
@@ -428,6 +452,41 @@ absl::StatusOr<GroupPause> SqlitePlanStore::Pause(absl::string_view ep_group) co
                     .reason = select.Text(1),
                     .who = select.Text(2),
                     .when = absl::FromUnixNanos(select.Int(3))};
+}
+
+absl::Status SqlitePlanStore::SetMembership(absl::string_view ep_group,
+                                            const GroupMembership& membership, std::uint64_t term) {
+  if (ep_group.empty()) return MembershipOfNoGroup();
+  std::string absent;
+  for (const RankId rank : membership.left) {
+    absl::StrAppend(&absent, absent.empty() ? "" : " ", rank.value);
+  }
+  return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    BALLAST_RETURN_IF_ERROR(CheckTerm(term));
+    BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
+                             Prepare("SELECT generation FROM group_membership WHERE ep_group = ?"));
+    BALLAST_ASSIGN_OR_RETURN(const bool found, select.BindText(ep_group).Step());
+    if (found) {
+      BALLAST_RETURN_IF_ERROR(
+          CheckGeneration(static_cast<std::uint64_t>(select.Int(0)), membership.generation));
+    }
+    BALLAST_ASSIGN_OR_RETURN(SqliteStatement replace,
+                             Prepare("INSERT OR REPLACE INTO group_membership VALUES (?, ?, ?)"));
+    return replace.BindText(ep_group).BindUnsigned(membership.generation).BindText(absent).Run();
+  });
+}
+
+absl::StatusOr<GroupMembership> SqlitePlanStore::Membership(absl::string_view ep_group) const {
+  absl::MutexLock lock(&mutex_);
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteStatement select,
+      Prepare("SELECT generation, absent FROM group_membership WHERE ep_group = ?"));
+  BALLAST_ASSIGN_OR_RETURN(const bool found, select.BindText(ep_group).Step());
+  GroupMembership membership;
+  if (!found) return membership;
+  membership.generation = static_cast<std::uint64_t>(select.Int(0));
+  BALLAST_ASSIGN_OR_RETURN(membership.left, RanksOfText(ep_group, select.Text(1)));
+  return membership;
 }
 
 }  // namespace ballast

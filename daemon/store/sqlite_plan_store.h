@@ -65,6 +65,9 @@ class SqlitePlanStore final : public PlanStore {
   absl::Status SetPause(absl::string_view ep_group, const GroupPause& pause,
                         std::uint64_t term) override;
   absl::StatusOr<GroupPause> Pause(absl::string_view ep_group) const override;
+  absl::Status SetMembership(absl::string_view ep_group, const GroupMembership& membership,
+                             std::uint64_t term) override;
+  absl::StatusOr<GroupMembership> Membership(absl::string_view ep_group) const override;
   absl::StatusOr<std::uint64_t> AppendDecision(const DecisionRecord& record, int keep,
                                                std::uint64_t term) override;
   absl::Status UpdateDecisionOutcome(absl::string_view ep_group, PlanVersion plan,

@@ -54,6 +54,12 @@ std::string RetireFrame(const PlanOrder& order) {
   return message.SerializeAsString();
 }
 
+std::string BookmarkFrame(const DaemonBookmark& bookmark) {
+  v1::DaemonMessage message;
+  EncodeBookmark(bookmark, message.mutable_bookmark());
+  return message.SerializeAsString();
+}
+
 std::string GoAwayFrame(const DaemonGoAway& go_away) {
   v1::DaemonMessage message;
   EncodeGoAway(go_away, message.mutable_go_away());

@@ -17,6 +17,7 @@ std::string WelcomeFrame(const DaemonWelcome& welcome);
 std::string CommitFrame(const PlanOrder& order);
 std::string AbortFrame(const PlanOrder& order);
 std::string RetireFrame(const PlanOrder& order);
+std::string BookmarkFrame(const DaemonBookmark& bookmark);
 std::string GoAwayFrame(const DaemonGoAway& go_away);
 
 // The PlacementTable of a plan that passes CheckPlan(): O(layers * slots).

@@ -7,7 +7,7 @@ namespace ballast {
 
 // WorkerStatus.state of query.proto.
 inline constexpr const char* kWorkerStates[] = {"synced",  "stale", "prepared", "nacked",
-                                                "lagging", "ahead", "gone"};
+                                                "lagging", "ahead", "left",     "gone"};
 
 // PlanSummary.phase of query.proto, and GroupStatus.phase while a plan is on its way.
 inline constexpr const char* kPlanPhases[] = {"proposed",   "validated", "preparing", "decided",

@@ -282,10 +282,32 @@ absl::StatusOr<PlanOrder> DecodeRetire(const v1::Retire& message) {
   return DecodeOrder("Retire.plan", message);
 }
 
+void EncodeBookmark(const DaemonBookmark& bookmark, v1::Bookmark* message) {
+  EncodePlanId(bookmark.decided, message->mutable_decided());
+  message->set_term(bookmark.term);
+  message->set_membership_gen(bookmark.membership_gen);
+}
+
+absl::StatusOr<DaemonBookmark> DecodeBookmark(const v1::Bookmark& message) {
+  DaemonBookmark bookmark;
+  BALLAST_ASSIGN_OR_RETURN(
+      bookmark.decided,
+      DecodeIdField("Bookmark.decided", message.has_decided(), message.decided()));
+  bookmark.term = message.term();
+  bookmark.membership_gen = message.membership_gen();
+  return bookmark;
+}
+
+absl::StatusOr<std::string> DecodeGoodbye(const v1::Goodbye& message) {
+  BALLAST_RETURN_IF_ERROR(wire::CheckName("Goodbye.reason", message.reason()));
+  return message.reason();
+}
+
 void EncodeGoAway(const DaemonGoAway& go_away, v1::GoAway* message) {
   message->set_reason(go_away.reason);
   message->set_retry_after_ms(wire::PeriodMs(go_away.retry_after));
   message->set_leader_hint(go_away.leader_hint);
+  message->set_for_good(go_away.for_good);
 }
 
 absl::StatusOr<DaemonGoAway> DecodeGoAway(const v1::GoAway& message) {
@@ -295,6 +317,7 @@ absl::StatusOr<DaemonGoAway> DecodeGoAway(const v1::GoAway& message) {
   go_away.reason = message.reason();
   go_away.retry_after = absl::Milliseconds(message.retry_after_ms());
   go_away.leader_hint = message.leader_hint();
+  go_away.for_good = message.for_good();
   return go_away;
 }
 

@@ -133,11 +133,25 @@ absl::StatusOr<PlanOrder> DecodeCommit(const v1::Commit& message);
 absl::StatusOr<PlanOrder> DecodeAbort(const v1::Abort& message);
 absl::StatusOr<PlanOrder> DecodeRetire(const v1::Retire& message);
 
+// What holds from now on.
+struct DaemonBookmark {
+  PlanId decided;
+  std::uint64_t term = 0;
+  std::uint64_t membership_gen = 0;
+};
+
+void EncodeBookmark(const DaemonBookmark& bookmark, v1::Bookmark* message);
+absl::StatusOr<DaemonBookmark> DecodeBookmark(const v1::Bookmark& message);
+
+// Why a worker leaves. InvalidArgument above 256 bytes.
+absl::StatusOr<std::string> DecodeGoodbye(const v1::Goodbye& message);
+
 // The daemon ends the session.
 struct DaemonGoAway {
   std::string reason;
   absl::Duration retry_after;  // At most 1 h.
   std::string leader_hint;     // Address; empty: unknown.
+  bool for_good = false;       // Do not come back: the goodbye is stored.
 };
 
 void EncodeGoAway(const DaemonGoAway& go_away, v1::GoAway* message);

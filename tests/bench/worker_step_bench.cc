@@ -117,7 +117,7 @@ StepTime Measure(const Fleet& fleet, const std::string& address, bool daemon_lis
 // The step that activates a plan, loader aside: least of 50 switches.
 double SwitchMicroseconds(const Fleet& fleet) {
   IdleLoader loader;
-  const PlanIntake intake(fleet.shape, fleet.topology, fleet.rank, 0);
+  const PlanIntake intake(fleet.shape, fleet.topology, fleet.rank);
   PlacementPlan plan = InitialPlan(fleet.shape, fleet.topology);
   SwitchPoint point(*intake.Make(plan),
                     {fleet.shape.num_layers, fleet.topology.slots_of(fleet.rank).count}, {}, loader,

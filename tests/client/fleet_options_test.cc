@@ -64,6 +64,10 @@ TEST(FleetOptionsTest, ReadsWhenAWorkerIsToBeLost) {
   EXPECT_EQ(held.kill.rank, RankId(0));
   EXPECT_EQ(held.kill.moment, FleetOptions::Loss::Moment::kHeld);
   EXPECT_EQ(held.rejoin_ms, -1);
+  const FleetOptions leave = Parse({"--trace", "t", "--leave-worker", "2@50", "--rejoin-ms", "0"});
+  EXPECT_EQ(leave.leave.rank, RankId(2));
+  EXPECT_EQ(leave.leave.step, 50u);
+  EXPECT_THROW(Parse({"--trace", "t", "--leave-worker", "2@held"}), CLI::ParseError);
   for (const char* wrong : {"3", "3@", "@held", "3@0", "-1@held", "3@soon", "3@held@4"}) {
     EXPECT_THROW(Parse({"--trace", "t", "--kill-worker", wrong}), CLI::ParseError) << wrong;
   }
@@ -72,6 +76,8 @@ TEST(FleetOptionsTest, ReadsWhenAWorkerIsToBeLost) {
 TEST(SetUpFleetTest, OnlyProcessesOfTheFleetCanBeLost) {
   FleetOptions threads = Parse({"--trace", kTrace, "--mode", "threads", "--rejoin-ms", "10"});
   EXPECT_THAT(SetUpFleet(threads).status().message(), HasSubstr("need --mode processes"));
+  FleetOptions forever = Parse({"--trace", kTrace, "--leave-worker", "3@5"});
+  EXPECT_THAT(SetUpFleet(forever).status().message(), HasSubstr("needs --rejoin-ms"));
   FleetOptions stranger = Parse({"--trace", kTrace, "--kill-worker", "16@held"});
   EXPECT_THAT(SetUpFleet(stranger).status().message(), HasSubstr("rank 16 out of [0, 16)"));
 }

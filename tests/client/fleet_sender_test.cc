@@ -16,7 +16,7 @@ namespace {
 class SenderTest : public ::testing::Test {
  protected:
   SenderTest() {
-    const PlanIntake intake(shape_, topology_, RankId(1), 0);
+    const PlanIntake intake(shape_, topology_, RankId(1));
     cell_.Install(intake.Make(plan_)->table);
     router_ = std::make_unique<ReplicaRouter>(cell_, RouterOptions{});
     router_->BeginStep();

@@ -71,6 +71,7 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
   struct Log {
     std::vector<v1::Hello> hellos;
     std::vector<v1::Status> answers;
+    std::vector<std::string> goodbyes;
     std::vector<v1::Heartbeat> heartbeats;
     std::vector<v1::Counters> reports;
     int sessions_ended = 0;
@@ -114,6 +115,14 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
   }
 
   // Waits for an answer to `nonce` in this phase and returns it; a default one if none comes.
+  std::string AwaitGoodbye() {
+    std::string reason;
+    Await([&](const Log& log) {
+      if (!log.goodbyes.empty()) reason = log.goodbyes.back();
+      return !log.goodbyes.empty();
+    });
+    return reason;
+  }
   v1::Status AwaitAnswer(std::uint64_t nonce, v1::WorkerPhase phase) {
     v1::Status found;
     Await([&](const Log& log) {
@@ -146,6 +155,7 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
               +[](FakeDaemon* daemon) { return daemon->stopping_; }, this));
         }
       }
+      if (message.has_goodbye()) log_.goodbyes.push_back(message.goodbye().reason());
       if (message.has_status()) log_.answers.push_back(message.status());
       if (message.has_heartbeat()) log_.heartbeats.push_back(message.heartbeat());
       if (context->IsCancelled()) break;

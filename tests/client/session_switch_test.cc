@@ -188,6 +188,47 @@ TEST(SessionSwitchTest, LooksForWeightsByThePlanThatItsPeersRun) {
   }
 }
 
+TEST(SessionMembershipTest, TakesPlansOfTheGenerationThatTheDaemonTellsOf) {
+  FakeDaemon daemon;
+  TestWorker worker(daemon.address());
+  worker.Start();
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+  PrepareOrder order = PrepareOf(ShiftedPlan(SmallShape(), worker.topology, 1), 61);
+  order.membership_gen = 3;
+  ASSERT_TRUE(daemon.SendPrepare(order));
+  const v1::Status refused = daemon.AwaitAnswer(61, v1::WORKER_PHASE_NACK);
+  EXPECT_EQ(refused.nack().code(), v1::NACK_CODE_MEMBERSHIP_MISMATCH);
+  v1::DaemonMessage message;
+  EncodeBookmark({InitialId(), 1, 3}, message.mutable_bookmark());
+  ASSERT_TRUE(daemon.Send(message));
+  order.nonce = 62;
+  ASSERT_TRUE(daemon.SendPrepare(order));
+  daemon.AwaitAnswer(62, v1::WORKER_PHASE_PREPARED);
+  EXPECT_EQ(worker.session->status().membership_gen, 3u);
+}
+
+TEST(SessionMembershipTest, LeavesOnceTheDaemonHasTakenItsGoodbyeAndDoesNotComeBack) {
+  FakeDaemon daemon;
+  TestWorker worker(daemon.address());
+  worker.Start();
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+  EXPECT_FALSE(worker.session->Leave("node 7 is repaired", absl::Milliseconds(1)));
+  EXPECT_EQ(daemon.AwaitGoodbye(), "node 7 is repaired");
+  DaemonGoAway go_away;
+  go_away.reason = "rank 1 has left the group";
+  go_away.for_good = true;
+  v1::DaemonMessage message;
+  EncodeGoAway(go_away, message.mutable_go_away());
+  ASSERT_TRUE(daemon.Send(message));
+  EXPECT_TRUE(worker.session->Leave("node 7 is repaired", kPatience));
+  EXPECT_EQ(worker.events.count(WorkerEvent::Kind::kLeft), 1);
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kDisconnected));
+  // Serving goes on as long as the engine likes.
+  for (std::uint64_t step = 1; step <= 20; ++step) StepOf({worker.session.get()}, step);
+  EXPECT_EQ(worker.events.count(WorkerEvent::Kind::kConnected), 1);
+  EXPECT_FALSE(worker.session->status().connected);
+}
+
 TEST(SessionSwitchTest, PassesOnWhyTheLoaderFailed) {
   FakeDaemon daemon;
   TestWorker worker(daemon.address());

@@ -24,7 +24,7 @@ class SwitchPointTest : public testing::Test {
  protected:
   SwitchPointTest()
       : topology_(SmallTopology()),
-        intake_(SmallShape(), topology_, RankId(1), 0),
+        intake_(SmallShape(), topology_, RankId(1)),
         initial_(InitialPlan(SmallShape(), topology_)),
         loader_(topology_, RankId(1), initial_),
         point_(*intake_.Make(initial_), {2, 3}, RouterOptions{}, loader_,
@@ -177,38 +177,38 @@ TEST_F(SwitchPointTest, ForgetsAnAbortedPlan) {
 
 TEST(PlanIntakeTest, RefusesWhatCanNotBeServedAndNamesTheReason) {
   const Topology topology = SmallTopology();
-  const PlanIntake intake(SmallShape(), topology, RankId(0), 7);
+  const PlanIntake intake(SmallShape(), topology, RankId(0));
   const PlacementPlan good = ShiftedPlan(SmallShape(), topology, 3);
   PrepareOrder order;
   order.plan = PlanIdOf(SmallShape(), good);
   order.placement = good;
   order.membership_gen = 7;
   PlanInHand plan;
-  EXPECT_FALSE(intake.Check(order, &plan).has_value());
+  EXPECT_FALSE(intake.Check(order, 7, &plan).has_value());
   EXPECT_EQ(plan.table->id(), order.plan);
   EXPECT_EQ(*plan.plan, good);
 
   PrepareOrder bad = order;
   bad.membership_gen = 8;
-  EXPECT_EQ(intake.Check(bad, &plan)->code, NackCode::kMembershipMismatch);
-  EXPECT_EQ(intake.Check(bad, &plan)->detail, "plan is for membership 8, worker has 7");
+  EXPECT_EQ(intake.Check(bad, 7, &plan)->code, NackCode::kMembershipMismatch);
+  EXPECT_EQ(intake.Check(bad, 7, &plan)->detail, "plan is for membership 8, worker has 7");
   bad = order;
   bad.placement->topology_fingerprint ^= 1;
-  EXPECT_EQ(intake.Check(bad, &plan)->code, NackCode::kMembershipMismatch);
+  EXPECT_EQ(intake.Check(bad, 7, &plan)->code, NackCode::kMembershipMismatch);
   bad = order;
   bad.placement = absl::InvalidArgumentError("PlacementTable.share: 3 bytes, not 8");
-  EXPECT_EQ(intake.Check(bad, &plan)->code, NackCode::kShapeMismatch);
+  EXPECT_EQ(intake.Check(bad, 7, &plan)->code, NackCode::kShapeMismatch);
   bad = order;
   bad.placement->expert_in_slot.resize(12);
   bad.placement->share.resize(12);
-  EXPECT_EQ(intake.Check(bad, &plan)->code, NackCode::kShapeMismatch);
+  EXPECT_EQ(intake.Check(bad, 7, &plan)->code, NackCode::kShapeMismatch);
   bad = order;
   bad.placement->expert_in_slot[3] = ExpertId(4);
-  EXPECT_EQ(intake.Check(bad, &plan)->code, NackCode::kShapeMismatch);
-  EXPECT_THAT(intake.Check(bad, &plan)->detail, testing::HasSubstr("slot 3: expert 4"));
+  EXPECT_EQ(intake.Check(bad, 7, &plan)->code, NackCode::kShapeMismatch);
+  EXPECT_THAT(intake.Check(bad, 7, &plan)->detail, testing::HasSubstr("slot 3: expert 4"));
   bad = order;
   bad.plan.digest[0] ^= 1;
-  EXPECT_EQ(intake.Check(bad, &plan)->code, NackCode::kDigestMismatch);
+  EXPECT_EQ(intake.Check(bad, 7, &plan)->code, NackCode::kDigestMismatch);
   EXPECT_EQ(plan.id, bad.plan);
 }
 

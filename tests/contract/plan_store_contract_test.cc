@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/store/plan_store.h"
+#include "core/store/plan_store_errors.h"
 #include "tests/contract/store_implementations.h"
 #include "tests/store/plan_builder.h"
 #include "tests/store/temp_folder.h"
@@ -344,6 +345,32 @@ TEST_P(PlanStoreContractTest, APauseOfAnotherTermOrOfNoGroupIsRefused) {
   EXPECT_EQ(store_->SetPause("decode", pause, 2).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(store_->SetPause("", pause, term_).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_FALSE(store_->Pause("decode")->paused);
+}
+
+TEST_P(PlanStoreContractTest, AllRanksAreMembersOfAGroupThatIsNew) {
+  EXPECT_EQ(*store_->Membership("decode"), GroupMembership());
+}
+
+TEST_P(PlanStoreContractTest, WhoHasLeftIsKeptForItsGroupOverTerms) {
+  const GroupMembership left = {.generation = 3, .left = {RankId(2), RankId(17)}};
+  ASSERT_EQ(store_->SetMembership("decode", left, term_), absl::OkStatus());
+  ASSERT_EQ(*store_->BeginTerm(), 2);
+  EXPECT_EQ(*store_->Membership("decode"), left);
+  EXPECT_EQ(*store_->Membership("prefill"), GroupMembership());
+  const GroupMembership back = {.generation = 4, .left = {}};
+  ASSERT_EQ(store_->SetMembership("decode", back, 2), absl::OkStatus());
+  EXPECT_EQ(*store_->Membership("decode"), back);
+}
+
+TEST_P(PlanStoreContractTest, AMembershipOfAnotherTermOfNoGroupOrOfThePastIsRefused) {
+  const GroupMembership left = {.generation = 3, .left = {RankId(2)}};
+  ASSERT_EQ(store_->SetMembership("decode", left, term_), absl::OkStatus());
+  EXPECT_TRUE(IsOtherTerm(store_->SetMembership("decode", left, 2)));
+  EXPECT_EQ(store_->SetMembership("", left, term_).code(), absl::StatusCode::kInvalidArgument);
+  const GroupMembership past = {.generation = 2, .left = {}};
+  EXPECT_EQ(store_->SetMembership("decode", past, term_).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(*store_->Membership("decode"), left);
 }
 
 TEST_P(PlanStoreContractTest, ManyThreadsMakeOneLinearHistory) {

@@ -102,6 +102,20 @@ TEST(SessionMailboxTest, ANewerPlanReplacesWhatWaits) {
   EXPECT_TRUE(mailbox.empty());
 }
 
+// A worker that missed it would refuse the plan for its membership.
+TEST(SessionMailboxTest, ANewerPlanDoesNotReplaceTheMembershipThatItNeeds) {
+  SessionMailbox mailbox;
+  WorkerCommand command;
+  for (const auto kind : {WorkerCommand::Kind::kCommit, WorkerCommand::Kind::kMembership,
+                          WorkerCommand::Kind::kRetire, WorkerCommand::Kind::kPrepare}) {
+    command.kind = kind;
+    ASSERT_TRUE(mailbox.Put(command));
+  }
+  ASSERT_EQ(mailbox.size(), 2);
+  EXPECT_EQ(mailbox.Take().kind, WorkerCommand::Kind::kMembership);
+  EXPECT_EQ(mailbox.Take().kind, WorkerCommand::Kind::kPrepare);
+}
+
 TEST(SessionMailboxTest, IsBounded) {
   SessionMailbox mailbox;
   WorkerCommand command;

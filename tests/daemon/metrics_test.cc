@@ -249,7 +249,7 @@ TEST(MetricsTest, RanksThatHoldAPlanCountAsPrepared) {
   for (int rank = 0; rank < 4; ++rank) group.Answer(rank, SessionEvent::Kind::kHeld);
   EXPECT_EQ(group.rollout().View().workers[0].state, RankState::kHeld);
   EXPECT_THAT(group.Scrape(), HasSubstr("state=\"prepared\"} 4"));
-  EXPECT_EQ(group.Count("ballast_workers{"), 7);
+  EXPECT_EQ(group.Count("ballast_workers{"), 8);
   EXPECT_EQ(group.Count("ballast_plan_phase{"), 13);
 }
 

@@ -533,6 +533,114 @@ TEST_F(RolloutLoopTest, StoppingClosesASessionWhoseHelloWasNotHandledYet) {
   EXPECT_EQ(links_[2]->closed, "the daemon ends");
 }
 
+class MembershipTest : public RolloutLoopTest {
+ protected:
+  void SayGoodbye(int rank) {
+    SessionEvent event = EventOf(rank, SessionEvent::Kind::kGoodbye);
+    event.nack.detail = "node 7 is repaired";
+    loop_->Submit(std::move(event));
+    loop_->RunOnceForTest();
+  }
+
+  void Join(int rank, std::uint64_t incarnation, std::uint64_t membership_gen = 0) {
+    links_[rank] = std::make_shared<RecordingLink>();
+    SessionEvent event = EventOf(rank, SessionEvent::Kind::kHello);
+    event.hello.rank = RankId(rank);
+    event.hello.incarnation = incarnation;
+    event.hello.active = active_;
+    event.membership_gen = membership_gen;
+    loop_->Submit(std::move(event));
+    loop_->RunOnceForTest();
+  }
+};
+
+TEST_F(MembershipTest, AGoodbyeIsStoredToldToAllAndAnswered) {
+  ConnectAll();
+  SayGoodbye(2);
+  EXPECT_EQ(*store_.Membership("demo"), (GroupMembership{1, {RankId(2)}}));
+  const RolloutView view = loop_->View();
+  EXPECT_EQ(view.workers[2].state, RankState::kLeft);
+  EXPECT_EQ(view.workers[2].detail, "node 7 is repaired");
+  EXPECT_EQ(view.connected, 3);
+  EXPECT_EQ(view.membership_gen, 1);
+  EXPECT_EQ(view.waiting_for, "rank 2 left");
+  EXPECT_FALSE(loop_->Facts().all_connected);
+  EXPECT_THAT(observer_.workers, Contains("rank 2 left"));
+  EXPECT_EQ(links_[2]->closed, "rank 2 has left the group");
+  EXPECT_EQ(links_[2]->stay_away, absl::InfiniteDuration());
+  for (const int rank : {0, 1, 3}) {
+    ASSERT_FALSE(links_[rank]->sent.empty());
+    EXPECT_EQ(links_[rank]->sent.back().kind, WorkerCommand::Kind::kMembership);
+    EXPECT_EQ(links_[rank]->sent.back().membership_gen, 1);
+  }
+  Offer(Candidate());
+  EXPECT_THAT(observer_.events, Contains("finished refused: rank 2 left"));
+  EXPECT_TRUE(observer_.pushes.empty());
+}
+
+TEST_F(MembershipTest, TheRankIsTakenBackUnderANewGenerationAndPlansGoOn) {
+  ConnectAll();
+  SayGoodbye(2);
+  Join(2, 900, 1);
+  EXPECT_EQ(*store_.Membership("demo"), (GroupMembership{2, {}}));
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kSynced);
+  EXPECT_THAT(observer_.workers, Contains("rank 2 joined"));
+  for (const auto& link : links_) {
+    EXPECT_EQ(link->sent.back().kind, WorkerCommand::Kind::kMembership);
+    EXPECT_EQ(link->sent.back().membership_gen, 2);
+  }
+  Offer(Candidate());
+  for (const auto& link : links_) {
+    EXPECT_EQ(link->sent.back().kind, WorkerCommand::Kind::kPrepare);
+    EXPECT_EQ(link->sent.back().membership_gen, 2);
+  }
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kCommitting);
+}
+
+TEST_F(MembershipTest, ALostRankHasNotLeft) {
+  ConnectAll();
+  loop_->Submit(EventOf(2, SessionEvent::Kind::kDisconnect));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kGone);
+  EXPECT_EQ(loop_->View().waiting_for, "rank 2 missing");
+  Connect(2, 900);
+  EXPECT_EQ(loop_->View().membership_gen, 0);
+  EXPECT_TRUE(links_[2]->sent.empty());
+}
+
+TEST_F(MembershipTest, WhoHasLeftOutlivesTheDaemon) {
+  ConnectAll();
+  SayGoodbye(2);
+  Restart();
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kLeft);
+  Join(0, 100, 1);
+  EXPECT_TRUE(links_[0]->sent.empty());  // It knows the generation.
+  Join(1, 101, 0);
+  ASSERT_EQ(links_[1]->sent.size(), 1);
+  EXPECT_EQ(links_[1]->sent[0].membership_gen, 1);
+  Join(2, 900, 1);
+  EXPECT_EQ(loop_->View().membership_gen, 2);
+  EXPECT_EQ(loop_->View().workers[2].state, RankState::kSynced);
+}
+
+TEST_F(MembershipTest, TheGenerationNeverFallsBehindThatOfTheWorkers) {
+  ConnectAll();
+  Join(3, 900, 7);
+  ASSERT_EQ(loop_->View().membership_gen, 7);
+  EXPECT_EQ(links_[0]->sent.back().membership_gen, 7);
+  EXPECT_EQ(store_.Membership("demo")->generation, 7);
+}
+
+TEST_F(MembershipTest, ALeaveThatIsNotStoredIsNone) {
+  ConnectAll();
+  ASSERT_EQ(*store_.BeginTerm(), 2);
+  SayGoodbye(2);
+  EXPECT_THAT(observer_.events, Contains("store failed: membership"));
+  EXPECT_NE(links_[2]->stay_away, absl::InfiniteDuration());
+  EXPECT_TRUE(store_.Membership("demo")->left.empty());
+}
+
 // A group of the size that is served: it waits for the one that is missing, says for whom,
 // and begins once it is there.
 TEST(RolloutLoopStartTest, WaitsForTheLastOf128Ranks) {

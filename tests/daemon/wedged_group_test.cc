@@ -45,6 +45,13 @@ class HangingStore final : public PlanStore {
                      absl::string_view reason) override {
     return store_.Abort(group, version, term, reason);
   }
+  absl::Status SetMembership(absl::string_view group, const GroupMembership& membership,
+                             std::uint64_t term) override {
+    return store_.SetMembership(group, membership, term);
+  }
+  absl::StatusOr<GroupMembership> Membership(absl::string_view group) const override {
+    return store_.Membership(group);
+  }
   absl::StatusOr<PlanRecord> LatestDecided(absl::string_view group) const override {
     return store_.LatestDecided(group);
   }

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -74,9 +75,10 @@ class WorkerLossTest : public ::testing::TestWithParam<const char*> {
                                      absl::StrCat(steps),
                                      "--once",
                                      "--reconnect-ms",
-                                     "500",
-                                     "--rejoin-ms",
-                                     "200"};
+                                     "500"};
+    if (std::find(more.begin(), more.end(), "--rejoin-ms") == more.end()) {
+      argv.insert(argv.end(), {"--rejoin-ms", "200"});
+    }
     argv.insert(argv.end(), more.begin(), more.end());
     fleet_ = ChildProcess::Start(argv, folder_ + "/fleet");
   }
@@ -137,6 +139,28 @@ TEST_F(WorkerLossTest, WorkersMayBeKilledOneAfterTheOther) {
   EXPECT_EQ(FleetSummary()["steps"], 2400);
   EXPECT_EQ(FleetSummary()["returns"], 8);
   EXPECT_LT(FleetSummary()["imbalance_after"], FleetSummary()["imbalance_before"]);
+}
+
+// A planned leave: the rank is named as left, not as lost, and comes back under a new
+// generation of the membership; the group then goes on to its next plan.
+TEST_F(WorkerLossTest, ARankLeavesOnPurposeAndComesBack) {
+  StartFleet(1200, {"--leave-worker", "5@100", "--rejoin-ms", "1500"});
+  ASSERT_TRUE(daemon_->WaitForErr("event=worker.left group=demo rank=5", 60)) << Logs();
+  auto ctl = ChildProcess::Start({BALLAST_BINARY_DIR "/ballastctl", "status", "--daemon",
+                                  absl::StrCat("127.0.0.1:", grpc_), "-o", "json"},
+                                 folder_ + "/ctl");
+  ctl->Wait(30);
+  const json group = json::parse(ctl->Out())["groups"][0];
+  EXPECT_EQ(group["workers"][5]["state"], "left");
+  EXPECT_EQ(group["waiting_for"], "rank 5 left");
+  const std::size_t seen = daemon_->Err().size();
+  ASSERT_TRUE(daemon_->WaitForErr("event=worker.joined group=demo rank=5", 60)) << Logs();
+  ASSERT_TRUE(daemon_->WaitForErr("event=plan.active", 60, seen)) << Logs();
+  ASSERT_EQ(fleet_->Wait(120), 0) << Logs();
+  EXPECT_THAT(fleet_->Err(), HasSubstr("rank 5: left"));
+  EXPECT_THAT(daemon_->Err(), Not(HasSubstr("MEMBERSHIP_MISMATCH")));
+  EXPECT_EQ(FleetSummary()["returns"], 1);
+  EXPECT_GE(FleetSummary()["plans_activated"], 1);
 }
 
 }  // namespace

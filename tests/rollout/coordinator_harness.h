@@ -54,6 +54,10 @@ class CoordinatorHarness {
     coordinator.OnDisconnect(RankId(rank), incarnation, now, &actions);
     Read();
   }
+  void Leave(int rank) {
+    coordinator.OnLeave(RankId(rank), "drained", now, &actions);
+    Read();
+  }
   absl::Status Propose(const PlanId& plan = kPlan) {
     const absl::Status status = coordinator.Propose(plan.digest, now, &actions);
     Read();

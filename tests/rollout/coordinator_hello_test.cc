@@ -351,5 +351,67 @@ TEST(CoordinatorHelloTest, AWorkerMayBeLostInEveryPhaseAndComeBackAnew) {
   }
 }
 
+TEST(CoordinatorLeaveTest, ARankThatLeftIsNamedAndNoPlanBeginsWithoutIt) {
+  CoordinatorHarness daemon(3);
+  daemon.BringTo(PlanPhase::kIdle);
+  daemon.Leave(1);
+  EXPECT_THAT(daemon.Take(), IsEmpty());
+  EXPECT_EQ(daemon.state(1), RankState::kLeft);
+  EXPECT_EQ(daemon.detail(1), "drained");
+  EXPECT_EQ(daemon.coordinator.waiting_for(), "rank 1 left");
+  EXPECT_FALSE(daemon.coordinator.all_connected());
+  EXPECT_EQ(daemon.Propose(), absl::FailedPreconditionError("rank 1 left"));
+  daemon.Disconnect(1);  // The end of its session, which comes later.
+  EXPECT_EQ(daemon.state(1), RankState::kLeft);
+  RankHello back = CoordinatorHarness::MakeHello(1);
+  back.incarnation = 500;
+  daemon.Hello(back);
+  EXPECT_EQ(daemon.state(1), RankState::kSynced);
+  EXPECT_TRUE(daemon.Propose().ok());
+}
+
+TEST(CoordinatorLeaveTest, AbortsAPlanThatIsNotDecided) {
+  for (const PlanPhase phase : {PlanPhase::kProposed, PlanPhase::kPreparing}) {
+    CoordinatorHarness daemon(3);
+    daemon.BringTo(phase);
+    daemon.Leave(1);
+    if (phase == PlanPhase::kProposed) daemon.ProposalStored();
+    EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kAborting);
+    daemon.AbortStored();
+    EXPECT_EQ(daemon.last.reason.find("aborted: rank 1 leaves the group: drained"), 0u)
+        << daemon.last.reason;
+    EXPECT_EQ(daemon.coordinator.decided(), kDecided);
+  }
+}
+
+TEST(CoordinatorLeaveTest, ADecidedPlanIsNotTakenBack) {
+  for (const PlanPhase phase : {PlanPhase::kDeciding, PlanPhase::kCommitting}) {
+    CoordinatorHarness daemon(3);
+    daemon.BringTo(phase);
+    daemon.Leave(1);
+    if (phase == PlanPhase::kDeciding) daemon.DecisionStored();
+    EXPECT_EQ(daemon.coordinator.decided(), kPlan);
+    EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kCommitting);
+    daemon.Held(0);
+    daemon.Held(2);
+    EXPECT_EQ(daemon.coordinator.waiting_for(), "rank 1 left");
+    RankHello back = CoordinatorHarness::MakeHello(1);
+    back.incarnation = 500;
+    daemon.Take();
+    daemon.Hello(back);
+    EXPECT_THAT(daemon.Take(), ElementsAre("prepare 1"));
+  }
+}
+
+TEST(CoordinatorLeaveTest, RetiringDoesNotWaitForARankThatLeft) {
+  CoordinatorHarness daemon(3);
+  daemon.BringTo(PlanPhase::kRetiring);
+  daemon.Retired(0);
+  daemon.Retired(2);
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kRetiring);
+  daemon.Leave(1);
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kIdle);
+}
+
 }  // namespace
 }  // namespace ballast

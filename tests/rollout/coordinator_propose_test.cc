@@ -72,6 +72,7 @@ TEST(CoordinatorTest, NamesPhasesAndRankStates) {
   EXPECT_STREQ(RankStateName(RankState::kGone), "gone");
   EXPECT_STREQ(RankStateName(RankState::kStale), "stale");
   EXPECT_STREQ(RankStateName(RankState::kAhead), "ahead");
+  EXPECT_STREQ(RankStateName(RankState::kLeft), "left");
   EXPECT_STREQ(RankStateName(RankState::kPrepared), "prepared");
   EXPECT_STREQ(RankStateName(RankState::kHeld), "held");
   EXPECT_STREQ(RankStateName(RankState::kSynced), "synced");

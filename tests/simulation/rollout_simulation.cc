@@ -43,6 +43,7 @@ void SimulatedWorld::DrawProfile() {
   report_.ranks = Between(2, 6);
   faults_end_ = Between(1500, 6000);
   daemon_session_.assign(report_.ranks, -1);
+  left_.assign(report_.ranks, false);
   workers_.resize(report_.ranks);
   if (!options_.random_faults) return;
   profile_.harsh_network = Chance(500);
@@ -57,6 +58,7 @@ void SimulatedWorld::DrawProfile() {
   profile_.disconnects = Chance(600);
   profile_.operator_aborts = Chance(200);
   profile_.repeats_plans = Chance(300);
+  profile_.leaves = Chance(300);
 }
 
 SimulationReport SimulatedWorld::Run() {
@@ -195,12 +197,15 @@ void SimulatedWorld::Post(const SimulatedMessage& message, bool to_daemon) {
 
 void SimulatedWorld::InjectFault() {
   const int rank = Between(0, report_.ranks - 1);
-  switch (Between(0, 3)) {
+  switch (Between(0, 4)) {
     case 0:
       if (profile_.daemon_crashes && Chance(300)) CrashDaemon();
       return;
     case 1:
       if (profile_.worker_crashes && Chance(500)) CrashWorker(rank);
+      return;
+    case 3:
+      if (profile_.leaves && Chance(300)) LeaveWorker(rank);
       return;
     case 2:
       if (profile_.disconnects && workers_[rank].alive) CloseSession(rank);

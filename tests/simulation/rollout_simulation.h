@@ -15,6 +15,7 @@ enum class PlantedBug {
   kLoseDecisions,         // The store answers before the decision is safe.
   kJoinOnOldPlan,         // A restarted rank joins on the initial plan, not on the group's.
   kGiveUpAlone,           // A rank that holds a decided plan forgets it after a while.
+  kIgnoreGoodbye,         // The daemon goes on as if a rank that left were there.
   kAbortUnknownDecision,  // The daemon takes a lost answer of the store for a refusal.
 };
 
@@ -39,6 +40,7 @@ struct SimulationReport {
   int refused = 0;
   int daemon_lives = 0;
   int worker_crashes = 0;
+  int leaves = 0;  // Goodbyes that the daemon has taken.
   int points = 0;  // Points at which the first life could have died.
   std::vector<std::string> trace;
 };
@@ -46,7 +48,8 @@ struct SimulationReport {
 // One EP group of 2 to 6 ranks and its daemon, in one thread, with a simulated clock,
 // network, disk and engine; the state machines are the real ones of core/rollout.
 //
-// First a phase of faults: the daemon and workers crash and return, sessions break,
+// First a phase of faults: the daemon and workers crash and return, ranks leave on purpose
+// and come back as new processes, sessions break,
 // messages are late, doubled and overtake each other, the store refuses, hangs, or
 // commits and loses the answer, loading fails or takes too long. Each seed draws which
 // of them occur. Then the faults end, and the group must come to rest on the newest

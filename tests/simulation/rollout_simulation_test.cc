@@ -43,6 +43,7 @@ TEST(RolloutSimulationTest, HoldsItsPromisesUnderEveryFault) {
     sum.refused += report.refused;
     sum.daemon_lives += report.daemon_lives;
     sum.worker_crashes += report.worker_crashes;
+    sum.leaves += report.leaves;
     sum.events += report.events;
   }
   // What the seeds went through must not be nothing.
@@ -52,6 +53,7 @@ TEST(RolloutSimulationTest, HoldsItsPromisesUnderEveryFault) {
   EXPECT_GT(sum.refused, kSeeds / 20);
   EXPECT_GT(sum.daemon_lives, 3 * kSeeds / 2);
   EXPECT_GT(sum.worker_crashes, kSeeds);
+  EXPECT_GT(sum.leaves, kSeeds / 20);
   RecordProperty("events", sum.events);
 }
 
@@ -125,6 +127,7 @@ INSTANTIATE_TEST_SUITE_P(
                     PlantedCase{"LoseDecisions", PlantedBug::kLoseDecisions, "runs the undecided"},
                     PlantedCase{"JoinOnOldPlan", PlantedBug::kJoinOnOldPlan, "runs with"},
                     PlantedCase{"GiveUpAlone", PlantedBug::kGiveUpAlone, "dropped the decided"},
+                    PlantedCase{"IgnoreGoodbye", PlantedBug::kIgnoreGoodbye, "which has left"},
                     PlantedCase{"AbortUnknownDecision", PlantedBug::kAbortUnknownDecision,
                                 "wants to abort the decided"}),
     [](const testing::TestParamInfo<PlantedCase>& planted) {

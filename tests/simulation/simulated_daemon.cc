@@ -60,6 +60,11 @@ void SimulatedWorld::StartDaemon() {
   ++report_.daemon_lives;
   daemon_session_.assign(report_.ranks, -1);
   coordinator_.emplace(report_.ranks, store_.newest_decided(), term_, FastOptions());
+  Coordinator::Actions actions;
+  for (int rank = 0; rank < report_.ranks; ++rank) {
+    if (left_[rank]) coordinator_->OnLeave(RankId(rank), "before", now(), &actions);
+  }
+  BALLAST_CHECK(actions.empty());
   Trace("daemon starts term ", term_, " on ", PlanIdText(store_.newest_decided()));
   Schedule(kTick, EventKind::kTick, 0, life_);
 }
@@ -136,6 +141,10 @@ void SimulatedWorld::ExecuteSend(const CoordinatorAction& action) {
   message.kind = MessageKind(action.kind);
   message.rank = action.rank.value;
   message.session = daemon_session_[message.rank];
+  if (left_[message.rank]) {
+    Fail(absl::StrCat(name, ", which has left"));
+    return;
+  }
   if (message.session < 0) {
     Fail(absl::StrCat(name, ", which has no session"));
     return;
@@ -150,6 +159,10 @@ void SimulatedWorld::ExecuteSend(const CoordinatorAction& action) {
 
 void SimulatedWorld::AskStore(const CoordinatorAction& action) {
   if (DiesHere()) return;
+  for (int rank = 0; rank < report_.ranks; ++rank) {
+    if (!left_[rank] || action.kind != CoordinatorAction::Kind::kPersistProposal) continue;
+    Fail(absl::StrCat("proposes a plan for rank ", rank, ", which has left"));
+  }
   StoreCall call;
   call.kind = action.kind;
   call.plan = action.plan;
@@ -225,8 +238,17 @@ void SimulatedWorld::ReceiveAtDaemon(const SimulatedMessage& message) {
       // A doubled Hello, or one whose connection is dead already, begins nothing.
       if (current || workers_[message.rank].session != message.session) return;
       daemon_session_[message.rank] = message.session;
+      left_[message.rank] = false;
       Welcome(message);
       coordinator_->OnHello(message.hello, now(), &actions);
+      break;
+    case Kind::kGoodbye:
+      if (!current) return;
+      ++report_.leaves;
+      daemon_session_[message.rank] = -1;
+      left_[message.rank] = true;
+      if (options_.bug == PlantedBug::kIgnoreGoodbye) break;
+      coordinator_->OnLeave(rank, "drained", now(), &actions);
       break;
     case Kind::kClosed:
       if (!current) return;

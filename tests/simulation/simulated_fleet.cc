@@ -82,6 +82,19 @@ void SimulatedWorld::CrashWorker(int rank) {
   Schedule(Between(20, 1500), EventKind::kWorkerReturns, rank);
 }
 
+// A drained process says goodbye and ends, whether it was heard or not.
+void SimulatedWorld::LeaveWorker(int rank) {
+  const Worker& worker = workers_[rank];
+  if (!worker.alive || worker.session < 0) return;
+  Trace("rank ", rank, " says goodbye");
+  SimulatedMessage message;
+  message.kind = Kind::kGoodbye;
+  message.rank = rank;
+  message.session = worker.session;
+  Post(message, /*to_daemon=*/true);
+  CrashWorker(rank);
+}
+
 void SimulatedWorld::Connect(int rank) {
   Worker& worker = workers_[rank];
   if (!worker.alive || worker.session >= 0) return;

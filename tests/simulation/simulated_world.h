@@ -20,6 +20,7 @@ struct SimulatedMessage {
   enum class Kind {
     kHello,
     kClosed,  // The worker's end of the session is gone.
+    kGoodbye,
     kProgress,
     kPrepared,
     kHeld,
@@ -58,6 +59,7 @@ struct FaultProfile {
   int slow_permille = 0;       // Loads longer than the prepare timeout.
   bool daemon_crashes = false;
   bool worker_crashes = false;
+  bool leaves = false;
   bool disconnects = false;
   bool operator_aborts = false;
   bool repeats_plans = false;  // New plans that have the content of older ones.
@@ -181,6 +183,7 @@ class SimulatedWorld {
   // simulated_fleet.cc
   void StartWorker(int rank);
   void CrashWorker(int rank);
+  void LeaveWorker(int rank);
   PlanId GroupPlan();
   void Connect(int rank);
   void CloseSession(int rank);
@@ -219,6 +222,7 @@ class SimulatedWorld {
   std::uint64_t term_ = 0;
   std::uint64_t life_ = 0;
   std::vector<int> daemon_session_;  // [ranks], -1: none.
+  std::vector<bool> left_;           // [ranks], durable.
   std::vector<StoreCall> store_calls_;
   std::uint64_t contents_ = 0;  // Plans made so far.
   std::vector<Digest> past_;

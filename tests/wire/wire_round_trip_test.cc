@@ -316,6 +316,30 @@ TEST_F(WireRoundTripTest, PreparesComeBackUnchanged) {
   }
 }
 
+TEST_F(WireRoundTripTest, WordsAboutMembershipComeBackUnchanged) {
+  const DaemonBookmark bookmark{AnyPlanId(), random_.Next(), random_.Next()};
+  v1::Bookmark message;
+  EncodeBookmark(bookmark, &message);
+  const auto decoded = DecodeBookmark(message);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->decided, bookmark.decided);
+  EXPECT_EQ(decoded->term, bookmark.term);
+  EXPECT_EQ(decoded->membership_gen, bookmark.membership_gen);
+  v1::DaemonMessage frame;
+  ASSERT_TRUE(frame.ParseFromString(BookmarkFrame(bookmark)));
+  EXPECT_EQ(frame.bookmark().membership_gen(), bookmark.membership_gen);
+  DaemonGoAway go_away;
+  go_away.for_good = true;
+  v1::GoAway farewell;
+  EncodeGoAway(go_away, &farewell);
+  EXPECT_TRUE(DecodeGoAway(farewell)->for_good);
+  v1::Goodbye goodbye;
+  goodbye.set_reason("drained");
+  EXPECT_EQ(*DecodeGoodbye(goodbye), "drained");
+  goodbye.set_reason(std::string(257, 'x'));
+  EXPECT_TRUE(absl::IsInvalidArgument(DecodeGoodbye(goodbye).status()));
+}
+
 TEST_F(WireRoundTripTest, OrdersAndDaemonWordsComeBackUnchanged) {
   const PlanOrder order{random_.Next(), random_.Next(), AnyPlanId(), "why"};
   v1::Commit commit;
