@@ -20,6 +20,13 @@ LoadAverage::LoadAverage(int num_layers, int num_experts, const LoadWindowOption
   estimate_.mean = LoadMatrix(num_layers, num_experts);
 }
 
+void LoadAverage::SetHalfLives(double steps, absl::Duration time) {
+  BALLAST_CHECK(steps > 0);
+  BALLAST_CHECK(time > absl::ZeroDuration());
+  options_.half_life_steps = steps;
+  options_.half_life = time;
+}
+
 void LoadAverage::AddBatch(LoadMatrix batch, std::uint64_t steps, absl::Duration time) {
   switch (options_.averaging) {
     case Averaging::kHalfLifeSteps:

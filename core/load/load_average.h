@@ -47,6 +47,9 @@ class LoadAverage {
   // at one moment still weigh something.
   void AddBatch(LoadMatrix batch, std::uint64_t steps, absl::Duration time);
 
+  // The half-lives of the batches to come; > 0, checked in all builds.
+  void SetHalfLives(double steps, absl::Duration time);
+
   const LoadEstimate& estimate() const { return estimate_; }
 
  private:

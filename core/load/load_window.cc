@@ -51,6 +51,15 @@ LoadWindow::LoadWindow(const ModelShape& shape, const Topology& topology,
   ClearBatch();
 }
 
+void LoadWindow::SetOptions(const LoadWindowOptions& options) {
+  BALLAST_CHECK(options.batch_steps >= 1);
+  options_.half_life_steps = options.half_life_steps;
+  options_.half_life = options.half_life;
+  options_.batch_steps = options.batch_steps;
+  options_.stale_after = options.stale_after;
+  average_.SetHalfLives(options.half_life_steps, options.half_life);
+}
+
 void LoadWindow::AddPlan(const PlanId& id, const PlacementPlan& plan) {
   BALLAST_CHECK(plan.num_slots == topology_.num_slots());
   BALLAST_CHECK(plan.num_layers() == shape_.num_layers);

@@ -50,6 +50,10 @@ class LoadWindow {
   static constexpr int kPlansKept = 8;
   void AddPlan(const PlanId& id, const PlacementPlan& plan);
 
+  // Takes half_life_steps, half_life, batch_steps and stale_after over, for the open batch
+  // already; the other options stay. The ranges as above.
+  void SetOptions(const LoadWindowOptions& options);
+
   // `now` is uptime and does not decrease from call to call. InvalidArgument that
   // names rank and value, with the window unchanged, if the rank, the number of
   // counts or counter_bits is wrong, a count does not fit counter_bits, sequence is

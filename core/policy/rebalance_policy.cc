@@ -28,13 +28,18 @@ const char* SolveHoldName(SolveHold hold) {
 }
 
 RebalancePolicy::RebalancePolicy(const PolicyOptions& options, absl::Duration start)
-    : options_(options), last_solve_(start) {
+    : last_solve_(start) {
+  SetOptions(options);
+}
+
+void RebalancePolicy::SetOptions(const PolicyOptions& options) {
   BALLAST_CHECK(options.solve_every > absl::ZeroDuration());
   BALLAST_CHECK(options.min_interval >= absl::ZeroDuration());
   BALLAST_CHECK(options.min_gain >= 0 && options.min_gain < 1);
   BALLAST_CHECK(options.min_coverage > 0 && options.min_coverage <= 1);
   BALLAST_CHECK(options.moe_seconds_per_step > 0);
   BALLAST_CHECK(options.migration_bytes_per_second > 0);
+  options_ = options;
 }
 
 SolveHold RebalancePolicy::ShouldSolve(const PolicyInput& input, absl::Duration now) const {

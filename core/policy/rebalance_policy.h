@@ -69,6 +69,9 @@ class RebalancePolicy {
   explicit RebalancePolicy(const PolicyOptions& options,
                            absl::Duration start = absl::ZeroDuration());
 
+  // Decides by these from now on; what was counted stays. The ranges as above.
+  void SetOptions(const PolicyOptions& options);
+
   // Whether a solve is due, and if not why. "N steps" are counted on min_last_step
   // since the last solve (since step 0 before it), "T seconds" on `now` since the
   // last solve or the start; whichever comes first.

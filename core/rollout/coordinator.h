@@ -74,6 +74,8 @@ class Coordinator {
   // kPreparing in the store must have been aborted before. `term` in [1, 2^32).
   Coordinator(int num_ranks, PlanId decided, std::uint64_t term, const CoordinatorOptions& options);
 
+  void SetOptions(const CoordinatorOptions& options) { options_ = options; }  // From now on.
+
   // Begins with the plan of this digest, whose base is decided(). FailedPrecondition if a
   // plan is on its way, or a rank is not connected or not synced: named in the message.
   // AlreadyExists if it is the decided digest: there is nothing to switch.
@@ -119,14 +121,11 @@ class Coordinator {
   // version below one reported before in this session is an overtaken message: ignored.
   void OnActive(RankId rank, const PlanId& active, absl::Duration now, Actions* actions);
   void OnRetired(RankId rank, std::uint64_t nonce, absl::Duration now, Actions* actions);
-
   // An operator gives the plan up; only before the decision: FailedPrecondition once the
   // store was asked to decide, or if no plan is on its way.
   absl::Status Abort(const std::string& reason, absl::Duration now, Actions* actions);
-
   // Applies timeouts and repeats. Call it at least every 100 ms of use.
   void OnTick(absl::Duration now, Actions* actions);
-
   PlanPhase phase() const { return phase_; }
   absl::Duration phase_since() const { return phase_since_; }
   const PlanId& decided() const { return decided_; }  // What all ranks must run.
@@ -203,7 +202,7 @@ class Coordinator {
   std::string WaitingFor(RankId rank) const;
 
   const std::uint64_t term_;
-  const CoordinatorOptions options_;
+  CoordinatorOptions options_;
   std::vector<Rank> ranks_;  // [num_ranks]
   PlanId decided_;
   std::optional<PlanId> candidate_;

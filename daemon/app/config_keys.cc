@@ -141,7 +141,7 @@ void AddSession(Keys* keys) {
   keys->push_back(RangeKey<absl::Duration>(
       Reloadable(Key("session.report_period", "duration", "",
                      "How often a worker reports its counters. Shorter: fresher batches, more "
-                     "traffic. A change reaches a worker with the answer to its next report.")),
+                     "traffic. A change reaches a worker with its next credit.")),
       [](Draft & d) -> auto& { return d.config.report_period; }, Milliseconds(10), Minutes(1)));
 }
 

@@ -32,12 +32,18 @@ group; the keys of one group stand in the file only. A variable of one of our se
 no key is ignored with a warning.
 
 Durations are written `250ms`, `10s`, `5m`, `1h`.
+
+SIGHUP reads everything again. Where anything is wrong nothing changes: the event
+`config.reload_refused` names all faults, and `ballast_config_last_reload_successful` is 0.
+Otherwise the keys marked *reload* are taken over within a turn of each group's threads, and the
+event `config.reloaded` names old and new values. Changes of other keys are named by the event
+`config.restart_needed`, at each reload until a restart takes them.
 )";
 
 constexpr char kExampleHead[] =
     R"(# Configuration of ballastd: every key, its meaning and, where there is one, its default.
 # Check: ballastd --config FILE --check-config. In force: --print-config. Reference:
-# docs/configuration.md.
+# docs/configuration.md. SIGHUP takes over the keys that are marked "reload".
 )";
 
 constexpr char kExampleShared[] = R"(
@@ -56,7 +62,8 @@ std::string TypeOf(const ConfigKey& key) {
 }
 
 void AddTable(KeyPlace place, std::string* text) {
-  absl::StrAppend(text, "\n| key | type | default | range | meaning |\n|---|---|---|---|---|\n");
+  absl::StrAppend(
+      text, "\n| key | type | default | range | reload | meaning |\n|---|---|---|---|---|---|\n");
   for (const ConfigKey& key : ConfigKeys()) {
     if (key.place != place) continue;
     absl::StrAppend(text, "| ", key.path, " | ", TypeOf(key), " | ", key.preset, " | ", key.range,
@@ -83,7 +90,7 @@ std::string FactsOf(const ConfigKey& key) {
   std::string words = absl::StrCat("[", TypeOf(key));
   if (!key.range.empty()) absl::StrAppend(&words, "; ", key.range);
   absl::StrAppend(&words, key.required ? "; required" : absl::StrCat("; default ", key.preset));
-  return absl::StrCat(words, "]");
+  return absl::StrCat(words, key.reloadable ? "; reload]" : "]");
 }
 
 void AddExample(KeyPlace place, std::size_t indent, std::string* text) {

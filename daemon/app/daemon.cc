@@ -22,6 +22,7 @@
 #include "daemon/admin/self_probe.h"
 #include "daemon/admin/status_report.h"
 #include "daemon/app/process_crash.h"
+#include "daemon/app/status_line.h"
 #include "daemon/app/store_lock.h"
 #include "daemon/control/group_directory.h"
 #include "daemon/ingest/load_service.h"
@@ -45,7 +46,9 @@ constexpr int kStreamWindowBytes = 256 << 10;
 
 // Two loops of one group and what they stand on; the order is that of construction.
 struct Group {
-  GroupConfig config;
+  explicit Group(GroupConfig first) : config(std::move(first)) {}
+
+  LiveGroupConfig config;
   std::unique_ptr<RolloutLoop> rollout;
   std::unique_ptr<ControlLoop> control;
 };
@@ -53,6 +56,12 @@ struct Group {
 // A full disk is the store's matter; ResourceExhausted says that an address is taken.
 absl::Status OfStore(const absl::Status& status) {
   return absl::IsResourceExhausted(status) ? absl::UnavailableError(status.message()) : status;
+}
+
+// `group` with what the process says of all sessions.
+GroupConfig WithSession(GroupConfig group, const Config& config) {
+  group.session = {config.heartbeat_period, config.write_deadline, config.report_period};
+  return group;
 }
 
 class RunningDaemon final : public Daemon {
@@ -78,9 +87,10 @@ class RunningDaemon final : public Daemon {
     }
     std::vector<GroupHandle> handles;
     for (const std::unique_ptr<Group>& group : groups_) {
-      handles.push_back({&group->config, group->control.get(), group->rollout.get()});
-      metrics_->AddGroup(
-          {group->config.name, &group->config, group->control.get(), group->rollout.get()});
+      handles.push_back(
+          {GroupConfigView(group->config), group->control.get(), group->rollout.get()});
+      metrics_->AddGroup({group->config.current().name, &group->config.current(),
+                          group->control.get(), group->rollout.get()});
     }
     directory_ = std::make_unique<GroupDirectory>(std::move(handles));
     self_probe_ = std::make_unique<SelfProbe>(SelfProbe::Parts{
@@ -105,15 +115,36 @@ class RunningDaemon final : public Daemon {
 
   absl::Status Fault() const override { return store_->WriteFault(); }
 
+  absl::Status Liveness() const override {
+    for (const HealthCheck& check : status_->Liveness()) {
+      if (!check.ok) return absl::UnavailableError(absl::StrCat(check.name, " ", check.detail));
+    }
+    return absl::OkStatus();
+  }
+
   std::string StatusLine() const override {
-    std::string line = absl::StrCat("term ", term_);
-    for (const std::unique_ptr<Group>& group : groups_) {
-      const RolloutView view = group->rollout->View();
-      absl::StrAppend(&line, "; ", group->config.name, " ", view.connected, "/",
-                      group->config.topology.num_ranks(), " connected, plan ",
-                      PlanIdText(view.decided), " ", PlanPhaseName(view.phase));
+    std::string line = absl::StrCat("leader term ", term_);
+    for (const GroupHandle& group : directory_->all()) {
+      absl::StrAppend(&line, "; ",
+                      GroupStatusText(*group.config, group.rollout->View(), clock_.Uptime()));
     }
     return line;
+  }
+
+  void Reconfigure(const Config& config) override {
+    for (const GroupConfig& next : config.groups) {
+      for (const std::unique_ptr<Group>& group : groups_) {
+        if (group->config.current().name != next.name) continue;
+        group->config.Replace(WithSession(next, config));
+        group->rollout->Reconfigure(group->config.current());
+        group->control->Reconfigure(group->config.current());
+      }
+    }
+  }
+
+  void NoteReload(bool taken) override {
+    metrics_->OnConfigReload(taken);
+    status_->OnConfigReload(taken);
   }
 
  private:
@@ -147,8 +178,7 @@ class RunningDaemon final : public Daemon {
   }
 
   absl::Status OpenGroup(const GroupConfig& config) {
-    auto group = std::make_unique<Group>(Group{config, nullptr, nullptr});
-    group->config.session = {config_.heartbeat_period, config_.write_deadline};
+    auto group = std::make_unique<Group>(WithSession(config, config_));
     BALLAST_RETURN_IF_ERROR(OfStore(NameDamage(config.name)));
     std::string ignored;
     BALLAST_ASSIGN_OR_RETURN(const RolloutStart start,
@@ -162,11 +192,12 @@ class RunningDaemon final : public Daemon {
       log_.Write(Severity::kWarn, "store.plan_ignored",
                  {{"group", config.name}, {"reason", ignored}});
     }
-    group->rollout = std::make_unique<RolloutLoop>(
-        RolloutLoop::Parts{group->config, *store_, *observer_, clock_, crash_points_.get()}, start,
-        term_);
+    group->rollout =
+        std::make_unique<RolloutLoop>(RolloutLoop::Parts{group->config.current(), *store_,
+                                                         *observer_, clock_, crash_points_.get()},
+                                      start, term_);
     group->control =
-        std::make_unique<ControlLoop>(group->config, *group->rollout, *observer_, clock_);
+        std::make_unique<ControlLoop>(group->config.current(), *group->rollout, *observer_, clock_);
     log_.Write(Severity::kInfo, "group.recovered",
                {{"group", config.name}, {"plan", PlanIdText(start.decided)}});
     groups_.push_back(std::move(group));
@@ -174,9 +205,9 @@ class RunningDaemon final : public Daemon {
   }
 
   absl::Status Serve() {
-    placement_ = MakePlacementService(
-        *directory_, log_, {term_, daemon_id_, config_.heartbeat_period, config_.report_period});
-    load_ = MakeLoadService(*directory_, log_, config_.report_period);
+    placement_ =
+        MakePlacementService(*directory_, log_, {term_, daemon_id_, config_.heartbeat_period});
+    load_ = MakeLoadService(*directory_, log_);
     query_ = MakeQueryService(QueryParts());
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;

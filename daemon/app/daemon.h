@@ -30,7 +30,16 @@ class Daemon {
   // Ok, or why this process can not decide any more and must be replaced by a new one.
   virtual absl::Status Fault() const = 0;
 
-  // One line for people: "term 7; demo 16/16 connected, plan 7.42 (a91f03c2) idle".
+  // What /livez says: ok, or which part of the daemon is stuck.
+  virtual absl::Status Liveness() const = 0;
+
+  // Takes over what may change while the daemon runs; see TakeTuning(). `config` is that of
+  // Start() with new values. The log level is the caller's affair.
+  virtual void Reconfigure(const Config& config) = 0;
+  // For metrics and readiness: the configuration was read again, and taken or refused.
+  virtual void NoteReload(bool taken) = 0;
+
+  // One line for people: "leader term 7; decode0 128/128 synced; plan 7.42 active 11m".
   virtual std::string StatusLine() const = 0;
 };
 

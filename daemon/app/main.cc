@@ -1,6 +1,5 @@
 // ballastd: reads its configuration, runs until SIGTERM or SIGINT.
 
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -17,8 +16,10 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/clock.h"
 #include "daemon/app/config.h"
+#include "daemon/app/config_reload.h"
 #include "daemon/app/daemon.h"
 #include "daemon/app/grpc_log.h"
+#include "daemon/app/service_manager.h"
 #include "daemon/observe/event_log.h"
 #include "daemon/observe/version.h"
 
@@ -67,30 +68,44 @@ constexpr int kStoreFault = 0;  // In place of a signal number.
 
 // Returns the signal that ends the daemon, or kStoreFault; keeps the service manager
 // informed until then.
-int WaitForEnd(const Daemon& daemon, const sigset_t& signals, EventLog& log) {
-  const timespec second = {1, 0};
+int WaitForEnd(const Daemon& daemon, const sigset_t& signals, EventLog& log, ConfigReload& reload) {
+  Clock& clock = RealClock();
+  ServiceManager manager;
+  manager.Ready();
+  const timespec period = absl::ToTimespec(ServiceManager::WatchPeriod());
+  bool alive = true;
   while (true) {
     log.TellSuppressed();
-    sd_notify(0, absl::StrCat("WATCHDOG=1\nSTATUS=", daemon.StatusLine()).c_str());
+    const absl::Status liveness = daemon.Liveness();
+    if (alive && !liveness.ok()) {
+      log.Write(Severity::kError, "daemon.stuck", {{"check", std::string(liveness.message())}});
+    }
+    alive = liveness.ok();
+    manager.Watch(alive, daemon.StatusLine(), clock.Uptime());
     if (const absl::Status fault = daemon.Fault(); !fault.ok()) {
       log.Write(Severity::kError, "store.unusable",
                 {{"error", std::string(fault.message())},
                  {"detail", "ending, so that a new process reads what reached the disk"}});
+      manager.Stopping();
       return kStoreFault;
     }
-    const int signal = sigtimedwait(&signals, nullptr, &second);
-    if (signal == SIGTERM || signal == SIGINT) return signal;
+    const int signal = sigtimedwait(&signals, nullptr, &period);
+    if (signal == SIGTERM || signal == SIGINT) {
+      manager.Stopping();
+      return signal;
+    }
     if (signal == SIGUSR1) {
       log.Write(Severity::kInfo, "log.level", {{"now", log.CycleLevel()}});
     }
     if (signal == SIGHUP) {
-      log.Write(Severity::kWarn, "config.reload_unsupported",
-                {{"detail", "restart the daemon to read its configuration again"}});
+      manager.Reloading(clock.Uptime());
+      reload.Run();
+      manager.Ready();
     }
   }
 }
 
-int Run(const Config& config) {
+int Run(const Config& config, const ConfigSources& sources) {
   // Debian builds Abseil with the search for lock cycles, which gRPC's locks would pay for too.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const sigset_t signals = BlockSignals();
@@ -109,9 +124,8 @@ int Run(const Config& config) {
   log.Write(Severity::kInfo, "daemon.ready",
             {{"grpc_port", absl::StrCat((*daemon)->grpc_port())},
              {"http_port", absl::StrCat((*daemon)->http_port())}});
-  sd_notify(0, "READY=1");
-  const int signal = WaitForEnd(**daemon, signals, log);
-  sd_notify(0, "STOPPING=1");
+  ConfigReload reload(sources, config, **daemon, log);
+  const int signal = WaitForEnd(**daemon, signals, log, reload);
   if (signal != kStoreFault) {
     log.Write(Severity::kInfo, "daemon.draining", {{"signal", signal == SIGTERM ? "TERM" : "INT"}});
   }
@@ -165,7 +179,7 @@ int Main(int argc, char** argv) {
   sources.environment = Environment();
   const absl::StatusOr<Config> config = LoadConfig(sources);
   if (!config.ok()) return RefuseConfig(config.status());
-  if (!check_only && !print) return Run(*config);
+  if (!check_only && !print) return Run(*config, sources);
   for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << "\n";
   if (print) {
     std::cout << PrintConfig(*config);

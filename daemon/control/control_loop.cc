@@ -134,8 +134,26 @@ void ControlLoop::Run() {
   }
 }
 
+void ControlLoop::Reconfigure(const GroupConfig& config) {
+  absl::MutexLock lock(&mutex_);
+  next_config_ = config;
+}
+
+void ControlLoop::TakeNextConfig() {
+  std::optional<GroupConfig> next;
+  {
+    absl::MutexLock lock(&mutex_);
+    next = std::exchange(next_config_, std::nullopt);
+  }
+  if (!next.has_value()) return;
+  TakeTuning(*next, &config_);
+  policy_.SetOptions(config_.policy);
+  window_.SetOptions(config_.load);
+}
+
 void ControlLoop::Turn(absl::Duration deadline) {
   inbox_.TakeAll(clock_, deadline, reports_);
+  TakeNextConfig();
   const absl::Duration now = clock_.Uptime();
   const RolloutFacts facts = publisher_.Facts();
   // Before the reports: some may have been counted under the newest plan.

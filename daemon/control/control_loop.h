@@ -53,7 +53,7 @@ struct LoadView {
 // Thread-safe where said; Start() and Stop() belong to one owner.
 class ControlLoop {
  public:
-  // `config`, `publisher`, `observer` and `clock` must outlive the loop. The planner name in
+  // `publisher`, `observer` and `clock` must outlive the loop. The planner name in
   // `config` must be known; checked in all builds (the configuration refuses others).
   ControlLoop(const GroupConfig& config, PlanPublisher& publisher, GroupObserver& observer,
               Clock& clock);
@@ -73,6 +73,9 @@ class ControlLoop {
   // back; null for kForce, which solves. Thread-safe, never blocks.
   void Steer(SteeringCall call, std::shared_ptr<const PlanRecord> content = nullptr);
 
+  // Goes by the tuning of `config` (see TakeTuning) from its next turn on. Thread-safe.
+  void Reconfigure(const GroupConfig& config);
+
   LoadView View() const;  // Thread-safe.
 
   // The loads of the last closed batch; null before the first. Thread-safe.
@@ -89,6 +92,7 @@ class ControlLoop {
 
   void Run();
   void Turn(absl::Duration deadline);
+  void TakeNextConfig();
   void Ingest(LoadReport&& report, absl::Duration now);
   void Solve(const RolloutFacts& facts, absl::Duration now);
   PlanRequest RequestOf(const RolloutFacts& facts) const;
@@ -107,7 +111,7 @@ class ControlLoop {
   void UpdateSnapshot(absl::Duration now);
   void UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now);
 
-  const GroupConfig& config_;
+  GroupConfig config_;  // Its tuning changes, on the control thread.
   PlanPublisher& publisher_;
   GroupObserver& observer_;
   Clock& clock_;
@@ -136,6 +140,7 @@ class ControlLoop {
 
   mutable absl::Mutex mutex_;
   LoadView view_ ABSL_GUARDED_BY(mutex_);
+  std::optional<GroupConfig> next_config_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const LoadSnapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -14,7 +14,7 @@
 
 namespace ballast {
 
-// One EP group as the configuration declares it. Immutable once the daemon runs.
+// One EP group as the configuration declares it.
 struct GroupConfig {
   std::string name;
   ModelShape shape;
@@ -28,6 +28,18 @@ struct GroupConfig {
   int plans_kept = 1000;      // Records of the store beyond which the oldest are removed.
   int decisions_kept = 1000;  // The same of its decisions; one a solve.
 };
+
+// Takes over what may change while the group runs: how it is planned for, how long things may
+// take, how much is kept. Name, shape, topology and planner stay as they are.
+inline void TakeTuning(const GroupConfig& from, GroupConfig* to) {
+  to->planner_options = from.planner_options;
+  to->load = from.load;
+  to->policy = from.policy;
+  to->rollout = from.rollout;
+  to->session = from.session;
+  to->plans_kept = from.plans_kept;
+  to->decisions_kept = from.decisions_kept;
+}
 
 }  // namespace ballast
 

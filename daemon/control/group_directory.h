@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "daemon/control/control_loop.h"
-#include "daemon/control/group_config.h"
+#include "daemon/control/live_group_config.h"
 #include "daemon/control/rollout_loop.h"
 
 namespace ballast {
 
 // One running EP group, as the services see it.
 struct GroupHandle {
-  const GroupConfig* config = nullptr;
+  GroupConfigView config;
   ControlLoop* control = nullptr;
   RolloutLoop* rollout = nullptr;
 };

@@ -90,7 +90,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       term_(term),
       queue_(kQueueCapacity),
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
-      recorder_({parts.config, parts.store, parts.observer, parts.clock}, term),
+      recorder_({config_, parts.store, parts.observer, parts.clock}, term),
       decided_when_(start.decided_when),
       store_base_(start.store_base),
       decided_plan_(start.plan),
@@ -169,7 +169,25 @@ void RolloutLoop::Run() {
   while (!queue_.closed()) Turn(clock_.Uptime() + kTurn);
 }
 
+void RolloutLoop::Reconfigure(const GroupConfig& config) {
+  absl::MutexLock lock(&mutex_);
+  next_config_ = config;
+}
+
+void RolloutLoop::TakeNextConfig() {
+  std::optional<GroupConfig> next;
+  {
+    absl::MutexLock lock(&mutex_);
+    next = std::exchange(next_config_, std::nullopt);
+  }
+  if (!next.has_value()) return;
+  TakeTuning(*next, &config_);
+  coordinator_.SetOptions(config_.rollout);
+  watch_.SetOptions(config_.session);
+}
+
 void RolloutLoop::Turn(absl::Duration deadline) {
+  TakeNextConfig();
   // Taken before the queue is: what their sessions said before comes first.
   std::vector<SessionEvent> ends;
   {

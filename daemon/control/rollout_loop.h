@@ -140,6 +140,9 @@ class RolloutLoop final : public PlanPublisher {
   // be set and judge it.
   void Steer(SteeringCall call, PlanReceiver receiver = nullptr);
 
+  // Goes by the tuning of `config` (see TakeTuning) from its next turn on. Thread-safe.
+  void Reconfigure(const GroupConfig& config);
+
   RolloutFacts Facts() const override;                           // Thread-safe.
   void Offer(PlanCandidate candidate) override;                  // Thread-safe.
   void Record(SolveRecord solve, std::string outcome) override;  // Thread-safe.
@@ -168,6 +171,7 @@ class RolloutLoop final : public PlanPublisher {
 
   void Run();
   void Turn(absl::Duration deadline);
+  void TakeNextConfig();
   void Handle(SessionEvent& event);
   void HandleHello(SessionEvent& event);
   bool Admit(const SessionEvent& event);
@@ -206,7 +210,7 @@ class RolloutLoop final : public PlanPublisher {
   std::optional<PlanId> HeldBy(RankId rank) const;
   std::shared_ptr<const PlacementPlan> PlanOf(const Digest& digest) const;
 
-  const GroupConfig& config_;
+  GroupConfig config_;  // Its tuning changes, on the publish thread.
   PlanStore& store_;
   GroupObserver& observer_;
   Clock& clock_;
@@ -243,6 +247,7 @@ class RolloutLoop final : public PlanPublisher {
   std::vector<SessionEvent> ends_ ABSL_GUARDED_BY(mutex_);  // For which the queue had no room.
   RolloutView view_ ABSL_GUARDED_BY(mutex_);
   RolloutFacts facts_ ABSL_GUARDED_BY(mutex_);
+  std::optional<GroupConfig> next_config_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ballast

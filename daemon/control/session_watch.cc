@@ -20,6 +20,10 @@ SessionWatch::SessionWatch(int num_ranks, const SessionOptions& options)
   for (int rank = 0; rank < num_ranks; ++rank) sessions_[rank].rank = RankId(rank);
 }
 
+void SessionWatch::SetOptions(const SessionOptions& options) {
+  options_.write_deadline = options.write_deadline;
+}
+
 void SessionWatch::Begin(RankId rank, std::shared_ptr<WorkerLink> link, absl::Duration now) {
   Watched& session = sessions_[rank.value];
   if (session.link != nullptr) leaving_.push_back(std::move(session));

@@ -18,6 +18,8 @@ struct SessionOptions {
   absl::Duration heartbeat_period = absl::Seconds(2);
   // A session that has taken nothing for so long although something waits is closed.
   absl::Duration write_deadline = absl::Seconds(10);
+  // How often a worker reports its counters.
+  absl::Duration report_period = absl::Seconds(1);
 };
 
 // Watches the sessions of one EP group for peers that are connected and do not take
@@ -32,6 +34,9 @@ class SessionWatch {
   static constexpr int kSilentPeriods = 3;
 
   SessionWatch(int num_ranks, const SessionOptions& options);
+
+  // Takes the write deadline over; the heartbeat period was told to the workers and stays.
+  void SetOptions(const SessionOptions& options);
 
   // `link` is the session of `rank` from now on. The one before, if any, has been told
   // to close; it is watched until what it still writes is through.
@@ -69,7 +74,7 @@ class SessionWatch {
   bool AbandonIfBlocked(Watched& watched, absl::Duration now) const;
   bool IsSilent(const Watched& watched, absl::Duration now) const;
 
-  const SessionOptions options_;
+  SessionOptions options_;
   std::vector<Watched> sessions_;  // [num_ranks]
   std::vector<Watched> leaving_;   // Replaced; with a write under way.
 };

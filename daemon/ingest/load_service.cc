@@ -38,10 +38,8 @@ using Reactor = grpc::ServerBidiReactor<v1::Counters, v1::Credit>;
 // that does not take them is not read until it does. Deletes itself.
 class ReportReactor final : public Reactor {
  public:
-  ReportReactor(const GroupDirectory& groups, EventLog& log, absl::Duration report_period,
-                std::string peer)
+  ReportReactor(const GroupDirectory& groups, EventLog& log, std::string peer)
       : groups_(groups), log_(log), peer_(std::move(peer)) {
-    credit_.next_period = report_period;
     StartRead(&in_);
   }
 
@@ -119,6 +117,7 @@ class ReportReactor final : public Reactor {
       return absl::NotFoundError(absl::StrCat("no EP group '", report.ep_group,
                                               "' is configured; there are: ", groups_.Names()));
     }
+    credit_.next_period = group->config->session.report_period;
     status = CheckReport(*group->config, report);
     if (!status.ok()) return status;
     const std::uint64_t sequence = report.report.sequence;
@@ -148,24 +147,21 @@ class ReportReactor final : public Reactor {
 
 class LoadService final : public v1::Load::CallbackService {
  public:
-  LoadService(const GroupDirectory& groups, EventLog& log, absl::Duration report_period)
-      : groups_(groups), log_(log), report_period_(report_period) {}
+  LoadService(const GroupDirectory& groups, EventLog& log) : groups_(groups), log_(log) {}
 
   Reactor* Report(grpc::CallbackServerContext* context) override {
-    return new ReportReactor(groups_, log_, report_period_, context->peer());
+    return new ReportReactor(groups_, log_, context->peer());
   }
 
  private:
   const GroupDirectory& groups_;
   EventLog& log_;
-  const absl::Duration report_period_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeLoadService(const GroupDirectory& groups, EventLog& log,
-                                               absl::Duration report_period) {
-  return std::make_unique<LoadService>(groups, log, report_period);
+std::unique_ptr<grpc::Service> MakeLoadService(const GroupDirectory& groups, EventLog& log) {
+  return std::make_unique<LoadService>(groups, log);
 }
 
 }  // namespace ballast

@@ -3,7 +3,6 @@
 
 #include <memory>
 
-#include "absl/time/time.h"
 #include "daemon/control/group_directory.h"
 #include "daemon/observe/event_log.h"
 
@@ -19,8 +18,7 @@ namespace ballast {
 // After kMaxRefusals in a row the stream ends. Thread-safe; `groups` and `log` must outlive
 // the server that it is registered with.
 inline constexpr int kMaxRefusals = 3;
-std::unique_ptr<grpc::Service> MakeLoadService(const GroupDirectory& groups, EventLog& log,
-                                               absl::Duration report_period);
+std::unique_ptr<grpc::Service> MakeLoadService(const GroupDirectory& groups, EventLog& log);
 
 }  // namespace ballast
 

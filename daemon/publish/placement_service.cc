@@ -117,7 +117,7 @@ class SessionReactor final : public SessionStream {
     welcome.term = options_.term;
     welcome.daemon_id = options_.daemon_id;
     welcome.heartbeat_period = options_.heartbeat_period;
-    welcome.report_period = options_.report_period;
+    welcome.report_period = group->config->session.report_period;
     // Before the event, so that nothing can overtake it.
     writer_->Welcome(welcome);
     SessionEvent event = EventOf(SessionEvent::Kind::kHello);

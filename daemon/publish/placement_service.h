@@ -18,7 +18,6 @@ struct PlacementServiceOptions {
   std::uint64_t term = 0;
   std::string daemon_id;
   absl::Duration heartbeat_period = absl::Seconds(2);
-  absl::Duration report_period = absl::Seconds(1);
 };
 
 // The gRPC end of the switching protocol: one session per worker. It checks what comes

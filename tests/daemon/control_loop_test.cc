@@ -259,5 +259,23 @@ TEST_F(FailingSolveTest, IsRecordedWithItsCause) {
   EXPECT_THAT(observer_.events, Contains(StartsWith("solve failed")));
 }
 
+TEST_F(ControlLoopTest, GoesByANewConfigurationFromTheNextTurnOn) {
+  GroupConfig config = config_;
+  config.policy.observe_only = true;
+  config.policy.min_gain = 0.01;
+  config.name = "other";
+  loop_->Reconfigure(config);
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  EXPECT_TRUE(publisher_.offered.empty());
+  ASSERT_EQ(publisher_.recorded.size(), 1);
+  EXPECT_EQ(publisher_.recorded[0].first.decision.reason, "observe_only");
+  EXPECT_EQ(publisher_.recorded[0].first.required_gain, 0.01);
+
+  config.policy.observe_only = false;
+  loop_->Reconfigure(config);
+  Report(20, {{300, 300}, {2, 2}, {300, 300}, {2, 2}});
+  EXPECT_EQ(publisher_.offered.size(), 1);
+}
+
 }  // namespace
 }  // namespace ballast

@@ -690,6 +690,19 @@ TEST(RolloutLoopStartTest, WaitsForTheLastOf128Ranks) {
   EXPECT_TRUE(loop.Facts().idle);
   offer();
   EXPECT_EQ(observer.pushes.size(), 128);
+
+TEST_F(RolloutLoopTest, GoesByANewConfigurationFromTheNextTurnOn) {
+  ConnectAll();
+  Offer(Candidate());
+  GroupConfig config = config_;
+  config.rollout.prepare_timeout = absl::Seconds(5);
+  loop_->Reconfigure(config);
+  clock_.Advance(absl::Seconds(4));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kPreparing);
+  clock_.Advance(absl::Seconds(1));
+  loop_->RunOnceForTest();
+  EXPECT_EQ(loop_->View().phase, PlanPhase::kIdle);
 }
 
 }  // namespace

@@ -93,5 +93,15 @@ TEST_F(SessionWatchTest, RanksWithoutASessionAreNotSilent) {
   }
 }
 
+TEST_F(SessionWatchTest, TakesANewWriteDeadlineOver) {
+  link_->write = 7;
+  EXPECT_TRUE(HeardAt(1).empty());
+  watch_.SetOptions({absl::Seconds(60), absl::Seconds(3)});
+  EXPECT_TRUE(HeardAt(3).empty());
+  EXPECT_EQ(HeardAt(4).size(), 1);
+  // The heartbeat period was told to the worker and stays.
+  EXPECT_EQ(watch_.Check(absl::Seconds(11)).size(), 1);
+}
+
 }  // namespace
 }  // namespace ballast

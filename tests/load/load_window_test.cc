@@ -470,5 +470,17 @@ TEST_F(LoadWindowTest, NamesOfOutcomesAreMetricLabels) {
                                  "reset", "old_incarnation"));
 }
 
+TEST_F(LoadWindowTest, GoesByNewOptionsForTheOpenBatchAlready) {
+  AddBatch(1, {10, 0}, {0, 0});
+  window_->SetOptions({.half_life_steps = 5, .batch_steps = 5, .stale_after = absl::Seconds(1)});
+  ReportBuilder report = ReportBuilder(initial_).Sequence(2).Steps(1, 15);
+  Add(ReportBuilder(report).Rank(0).Counts({20, 0}).Build());
+  Add(ReportBuilder(report).Rank(1).Counts({0, 0}).Build());
+  EXPECT_EQ(window_->estimate().batches, 2) << "5 steps are a batch now";
+  // Weights corrected for the start: the first batch's 10 steps at a half-life of 1000.
+  EXPECT_GT(Mean()[0], 1.9) << "a half-life of 5 steps leaves little of the batch before";
+  EXPECT_EQ(window_->Coverage(absl::Seconds(2)), 0);
+}
+
 }  // namespace
 }  // namespace ballast

@@ -206,5 +206,19 @@ TEST(RebalancePolicyTest, NamesOfHoldsAreMetricLabels) {
                                  "rollout_busy", "not_due"));
 }
 
+TEST(RebalancePolicyTest, GoesByNewOptionsAtOnceAndKeepsWhatItCounted) {
+  RebalancePolicy policy(Options());
+  policy.OnSolve(1000, kStart);
+  PolicyInput input = Ready();
+  input.min_last_step = 1100;
+  EXPECT_EQ(policy.ShouldSolve(input, kStart), SolveHold::kNotDue);
+  PolicyOptions options = Options();
+  options.solve_every_steps = 100;
+  options.min_gain = 0.5;
+  policy.SetOptions(options);
+  EXPECT_EQ(policy.ShouldSolve(input, kStart), SolveHold::kNone);
+  EXPECT_EQ(policy.Decide(Layer(4), Layer(3), 0, 1, kStart).reason, "no_gain");
+}
+
 }  // namespace
 }  // namespace ballast

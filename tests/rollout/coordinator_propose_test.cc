@@ -477,5 +477,17 @@ TEST(CoordinatorTest, WaitsForTheStoreBetweenThePhases) {
   EXPECT_EQ(idle.coordinator.waiting_for(), "");
 }
 
+TEST(CoordinatorTest, GoesByANewTimeoutForThePlanOnItsWay) {
+  CoordinatorHarness daemon(2);
+  daemon.BringTo(PlanPhase::kPreparing);
+  daemon.Advance(absl::Seconds(20));
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kPreparing);
+  CoordinatorOptions options = CoordinatorHarness::Options();
+  options.prepare_timeout = absl::Seconds(10);
+  daemon.coordinator.SetOptions(options);
+  daemon.Advance(absl::ZeroDuration());
+  EXPECT_EQ(daemon.coordinator.phase(), PlanPhase::kAborting);
+}
+
 }  // namespace
 }  // namespace ballast
