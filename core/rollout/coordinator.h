@@ -74,7 +74,8 @@ class Coordinator {
   // kPreparing in the store must have been aborted before. `term` in [1, 2^32).
   Coordinator(int num_ranks, PlanId decided, std::uint64_t term, const CoordinatorOptions& options);
 
-  void SetOptions(const CoordinatorOptions& options) { options_ = options; }  // From now on.
+  // What is timed from now on, what is under way too, goes by these.
+  void SetOptions(const CoordinatorOptions& options) { options_ = options; }
 
   // Begins with the plan of this digest, whose base is decided(). FailedPrecondition if a
   // plan is on its way, or a rank is not connected or not synced: named in the message.
@@ -121,11 +122,14 @@ class Coordinator {
   // version below one reported before in this session is an overtaken message: ignored.
   void OnActive(RankId rank, const PlanId& active, absl::Duration now, Actions* actions);
   void OnRetired(RankId rank, std::uint64_t nonce, absl::Duration now, Actions* actions);
+
   // An operator gives the plan up; only before the decision: FailedPrecondition once the
   // store was asked to decide, or if no plan is on its way.
   absl::Status Abort(const std::string& reason, absl::Duration now, Actions* actions);
+
   // Applies timeouts and repeats. Call it at least every 100 ms of use.
   void OnTick(absl::Duration now, Actions* actions);
+
   PlanPhase phase() const { return phase_; }
   absl::Duration phase_since() const { return phase_since_; }
   const PlanId& decided() const { return decided_; }  // What all ranks must run.

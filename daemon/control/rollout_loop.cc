@@ -184,6 +184,7 @@ void RolloutLoop::TakeNextConfig() {
   TakeTuning(*next, &config_);
   coordinator_.SetOptions(config_.rollout);
   watch_.SetOptions(config_.session);
+  steps_.SetLaggingAfter(config_.rollout.lagging_after);
 }
 
 void RolloutLoop::Turn(absl::Duration deadline) {

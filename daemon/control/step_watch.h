@@ -24,6 +24,8 @@ class StepWatch {
   StepWatch(int num_ranks, absl::Duration lagging_after)
       : lagging_after_(lagging_after), ranks_(num_ranks) {}
 
+  void SetLaggingAfter(absl::Duration lagging_after) { lagging_after_ = lagging_after; }
+
   // A session begins: what its rank did before does not count.
   void Begin(RankId rank) { ranks_[rank.value] = {true, 0, moving_}; }
   void End(RankId rank) { ranks_[rank.value].open = false; }
@@ -53,7 +55,7 @@ class StepWatch {
     absl::Duration moved;  // On `moving_`: when the step changed last, or the session began.
   };
 
-  const absl::Duration lagging_after_;
+  absl::Duration lagging_after_;
   std::vector<Rank> ranks_;
   absl::Duration moving_;                    // For how long the group has moved.
   std::optional<absl::Duration> last_move_;  // When the step of any rank changed last.

@@ -690,6 +690,7 @@ TEST(RolloutLoopStartTest, WaitsForTheLastOf128Ranks) {
   EXPECT_TRUE(loop.Facts().idle);
   offer();
   EXPECT_EQ(observer.pushes.size(), 128);
+}
 
 TEST_F(RolloutLoopTest, GoesByANewConfigurationFromTheNextTurnOn) {
   ConnectAll();

@@ -3,6 +3,7 @@
 // in place of the service manager.
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,6 +154,24 @@ TEST_F(ServiceTest, AFolderThatItMayNotWriteToIsAPermission) {
   daemon = ChildProcess::Start(argv, folder_ + "/closed_file");
   EXPECT_EQ(daemon->Wait(30), 77) << daemon->Err();
   EXPECT_THAT(daemon->Err(), HasSubstr(File()));
+}
+
+// The way of docs/operations.md.
+TEST_F(ServiceTest, ACopyThatIsMadeWhileItRunsIsAStore) {
+  auto daemon = Start();
+  ASSERT_TRUE(daemon->WaitForErr("event=daemon.ready", 30)) << daemon->Err();
+  const std::string restored = folder_ + "/restored";
+  ASSERT_EQ(mkdir(restored.c_str(), 0700), 0);
+  sqlite3* store = nullptr;
+  ASSERT_EQ(sqlite3_open((folder_ + "/ballast.db").c_str(), &store), SQLITE_OK);
+  const std::string copy = "VACUUM INTO '" + restored + "/ballast.db'";
+  EXPECT_EQ(sqlite3_exec(store, copy.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(store);
+  sqlite3_close(store);
+
+  auto second = Start({"--set", "store.path=" + restored + "/ballast.db", "--set", "http.listen="});
+  EXPECT_TRUE(manager_.WaitFor("STATUS=leader term 2", 30)) << second->Err();
+  EXPECT_TRUE(daemon->running());
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+# What `cmake --install build/release --prefix PREFIX` puts in place beside the programs: unit,
+# configuration, alert rules, documents. Included by the topmost CMakeLists.txt.
+include(GNUInstallDirs)
+
+install(TARGETS ballastd ballastctl ballast_fleet ballast_trace_tool
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES deploy/prometheus/rules.yml DESTINATION share/ballast/prometheus)
+install(FILES deploy/ballastd.yaml DESTINATION share/ballast)
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION share/doc/ballast)
+install(DIRECTORY docs/ DESTINATION share/doc/ballast FILES_MATCHING PATTERN "*.md")
+
+# The prefix is known only when this runs: `--prefix` may name another than at configure time.
+install(CODE "set(source \"${PROJECT_SOURCE_DIR}/deploy\")
+set(scratch \"${PROJECT_BINARY_DIR}/install\")
+set(bin \"${CMAKE_INSTALL_BINDIR}\")")
+install(CODE [[
+  set(etc "${CMAKE_INSTALL_PREFIX}/etc")
+  if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(etc "/etc")
+  endif()
+  file(READ "${source}/ballastd.service" unit)
+  string(REPLACE "/usr/bin/" "${CMAKE_INSTALL_PREFIX}/${bin}/" unit "${unit}")
+  string(REPLACE "/etc/ballastd/" "${etc}/ballastd/" unit "${unit}")
+  string(REPLACE "/usr/share/" "${CMAKE_INSTALL_PREFIX}/share/" unit "${unit}")
+  file(WRITE "${scratch}/ballastd.service" "${unit}")
+  file(INSTALL DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" TYPE FILE
+    FILES "${scratch}/ballastd.service")
+  # An upgrade leaves what the operator wrote.
+  if(EXISTS "$ENV{DESTDIR}${etc}/ballastd/ballastd.yaml")
+    message(STATUS "Kept: $ENV{DESTDIR}${etc}/ballastd/ballastd.yaml")
+  else()
+    file(INSTALL DESTINATION "${etc}/ballastd" TYPE FILE FILES "${source}/ballastd.yaml")
+  endif()
+]])
