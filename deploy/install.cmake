@@ -23,6 +23,8 @@ install(CODE [[
   string(REPLACE "/etc/ballastd/" "${etc}/ballastd/" unit "${unit}")
   string(REPLACE "/usr/share/" "${CMAKE_INSTALL_PREFIX}/share/" unit "${unit}")
   file(WRITE "${scratch}/ballastd.service" "${unit}")
+  # Two files of one moment would count as the same.
+  file(REMOVE "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/lib/systemd/system/ballastd.service")
   file(INSTALL DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" TYPE FILE
     FILES "${scratch}/ballastd.service")
   # An upgrade leaves what the operator wrote.

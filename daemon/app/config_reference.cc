@@ -62,12 +62,12 @@ std::string TypeOf(const ConfigKey& key) {
 }
 
 void AddTable(KeyPlace place, std::string* text) {
-  absl::StrAppend(
-      text, "\n| key | type | default | range | reload | meaning |\n|---|---|---|---|---|---|\n");
+  absl::StrAppend(text, "\n| key | type | default | range | reload | meaning |\n",
+                  "|---|---|---|---|---|---|\n");
   for (const ConfigKey& key : ConfigKeys()) {
     if (key.place != place) continue;
-    absl::StrAppend(text, "| ", key.path, " | ", TypeOf(key), " | ", key.preset, " | ", key.range,
-                    " | ", key.help, " |\n");
+    absl::StrAppend(text, "| ", key.path, " | ", TypeOf(key), " | ", key.preset, " | ");
+    absl::StrAppend(text, key.range, " | ", key.reloadable ? "yes" : "", " | ", key.help, " |\n");
   }
 }
 
