@@ -39,7 +39,7 @@ class HandTurnedGroup {
     active_ = start.decided;
   }
 
-  GroupHandle handle() { return {&config_, control_.get(), rollout_.get()}; }
+  GroupHandle handle() { return {GroupConfigView(live_), control_.get(), rollout_.get()}; }
   int num_ranks() const { return static_cast<int>(links_.size()); }
 
   void Connect(int rank) {
@@ -129,6 +129,7 @@ class HandTurnedGroup {
   }
 
   const GroupConfig config_;
+  const LiveGroupConfig live_{config_};
   RecordingObserver observer_;
   std::vector<std::shared_ptr<RecordingLink>> links_;
   std::unique_ptr<RolloutLoop> rollout_;

@@ -48,7 +48,7 @@ class HealthTest : public ::testing::Test {
         RolloutLoop::Parts{config_, *store_, store_health_, clock_}, start, term);
     control_ = std::make_unique<ControlLoop>(config_, *rollout_, store_health_, clock_);
     directory_ = std::make_unique<GroupDirectory>(
-        std::vector<GroupHandle>{{&config_, control_.get(), rollout_.get()}});
+        std::vector<GroupHandle>{{GroupConfigView(live_), control_.get(), rollout_.get()}});
     report_ = std::make_unique<StatusReport>(
         StatusReportParts{*directory_, *store_, store_health_, [this] { return free_bytes_; },
                           [this] { return self_probe_; }, term, clock_});
@@ -85,6 +85,7 @@ class HealthTest : public ::testing::Test {
   TempFolder folder_;
   FaultVfs disk_;
   const GroupConfig config_ = SmallGroup();
+  const LiveGroupConfig live_{config_};
   SimulatedClock clock_;
   StoreHealth store_health_;
   std::unique_ptr<SqlitePlanStore> store_;
