@@ -299,8 +299,10 @@ void ControlLoop::UpdateSnapshot(absl::Duration now) {
 }
 
 void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now) {
-  if (measured_batches_ != window_.estimate().batches) {
-    measured_batches_ = window_.estimate().batches;
+  const std::uint64_t batches = window_.estimate().batches;
+  // The first batches after a start are of the ranks that came first.
+  if (measured_batches_ != batches && batches >= config_.policy.min_batches) {
+    measured_batches_ = batches;
     const std::vector<LayerBalance> measured = window_.MeasuredBalance();
     imbalance_measured_ = MeanImbalanceRatio(measured);
     layer_imbalance_ = Ratios(measured);

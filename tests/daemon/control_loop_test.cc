@@ -212,6 +212,26 @@ TEST_F(ControlLoopTest, ShowsTheMeasuredImbalance) {
   EXPECT_EQ(view.min_last_step, 10);
 }
 
+GroupConfig GroupOfTwoBatches() {
+  GroupConfig config = SmallGroup();
+  config.policy.min_batches = 2;
+  return config;
+}
+
+class YoungWindowTest : public ControlLoopTest {
+ protected:
+  YoungWindowTest() : ControlLoopTest(GroupOfTwoBatches()) {}
+};
+
+// After a start it would be the imbalance of those that came first.
+TEST_F(YoungWindowTest, ShowsNoImbalanceBeforeItHasTheBatchesThatASolveNeeds) {
+  Report(10, {{300, 300}, {0, 0}, {0, 0}, {0, 0}});
+  EXPECT_TRUE(loop_->View().layer_imbalance.empty());
+  EXPECT_TRUE(loop_->View().rank_load_ratio.empty());
+  Report(20, {{330, 330}, {10, 10}, {10, 10}, {10, 10}});
+  EXPECT_DOUBLE_EQ(loop_->View().imbalance_measured, 60 / 30.0);
+}
+
 TEST_F(ControlLoopTest, ALoopWithAThreadEndsWhenToldTo) {
   loop_->Start();
   loop_->Stop();
