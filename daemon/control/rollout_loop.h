@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -104,14 +103,12 @@ bool IsMadeFor(const GroupConfig& config, const PlanRecord& record);
 
 // Reads the group's last decision back: aborts proposals that a crash left undecided,
 // and returns the newest decided plan, or the initial plan if there is none. A stored
-// plan for another shape or fleet is left where it is and named in `ignored`.
-// Errors: those of the store.
+// plan for another shape or fleet is left and named in `ignored`. Errors: the store's.
 absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& store,
                                           std::uint64_t term, std::string* ignored);
 
 // The publish thread of one EP group: owns the coordinator, talks to the store and to
 // the workers' sessions. Nothing is sent before the store has accepted it.
-//
 // Thread-safe where said; Start() and Stop() belong to one owner.
 class RolloutLoop final : public PlanPublisher {
  public:
@@ -135,9 +132,8 @@ class RolloutLoop final : public PlanPublisher {
   bool Submit(SessionEvent event);
 
   // Queues what an operator asks for; the ticket tells how it went, Unavailable if the
-  // queue is full or the loop has ended. Thread-safe, never blocks. kForce is none of this
-  // loop's: see ControlLoop. For kRollback the content found goes to `receiver`, which must
-  // be set and judge it.
+  // queue is full or the loop has ended. Thread-safe, never blocks. kForce: see ControlLoop.
+  // For kRollback the content found goes to `receiver`, which must be set and judge it.
   void Steer(SteeringCall call, PlanReceiver receiver = nullptr);
 
   // Goes by the tuning of `config` (see TakeTuning) from its next turn on. Thread-safe.
@@ -151,8 +147,7 @@ class RolloutLoop final : public PlanPublisher {
   // Another daemon leads this store: nothing is sent or stored any more. Thread-safe.
   bool deposed() const { return deposed_.load(std::memory_order_acquire); }
 
-  // One turn without a thread, for tests.
-  void RunOnceForTest() { Turn(clock_.Uptime()); }
+  void RunOnceForTest() { Turn(clock_.Uptime()); }  // One turn without a thread.
 
  private:
   struct SolveNote {
