@@ -123,6 +123,8 @@ void AddLossOptions(CLI::App& app, FleetOptions& options) {
 }  // namespace
 
 void AddFleetOptions(CLI::App& app, FleetOptions& options) {
+  static const std::map<std::string, ReportForm> kReportForms = {{"received", ReportForm::kSlot},
+                                                                 {"sent", ReportForm::kExpert}};
   static const std::map<std::string, FleetOptions::Mode> kModes = {
       {"processes", FleetOptions::Mode::kProcesses}, {"threads", FleetOptions::Mode::kThreads}};
   app.add_option("--daemon", options.daemon, "HOST:PORT of ballastd")->capture_default_str();
@@ -149,6 +151,10 @@ void AddFleetOptions(CLI::App& app, FleetOptions& options) {
   app.add_option("--spill", options.spill_threshold, "picks; 0: balance before locality")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--report", options.report_form,
+                 "load reports: picks received per slot, or sent per expert")
+      ->transform(CLI::CheckedTransformer(kReportForms))
+      ->default_str("received");
   app.add_option("--seed", options.seed, "of the synthetic load")->capture_default_str();
   app.add_option("--layers", options.num_layers, "of the synthetic load; default 58")
       ->check(CLI::Range(1, kMaxLayers));

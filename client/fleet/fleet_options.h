@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/load/load_report.h"
 #include "core/model/model_shape.h"
 #include "core/model/topology.h"
 #include "core/replay/request_source.h"
@@ -39,10 +40,11 @@ struct FleetOptions {
   bool json = false;            // Nothing but JSON on stdout.
   int reconnect_ms = 5000;      // Longest pause before a worker looks for the daemon again.
   int spill_threshold = 4;      // RouterOptions::spill_threshold.
-  std::uint64_t seed = 1;       // Of the synthetic load.
-  int num_layers = 0;           // Synthetic only, as the next; 0: 58.
-  Loss kill;                    // By SIGKILL.
-  Loss leave;                   // With a goodbye; kStep only.
+  ReportForm report_form = ReportForm::kSlot;
+  std::uint64_t seed = 1;   // Of the synthetic load.
+  int num_layers = 0;       // Synthetic only, as the next; 0: 58.
+  Loss kill;                // By SIGKILL.
+  Loss leave;               // With a goodbye; kStep only.
   int rejoin_ms = -1;       // A lost worker comes back after this time; -1: a loss ends the fleet.
   int tokens_per_rank = 8;  // Request slots per rank, one token per step each.
 

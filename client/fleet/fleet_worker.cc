@@ -144,6 +144,7 @@ class FleetWorker {
     options.start_plan = std::move(start_plan);
     options.reconnect_cap = absl::Milliseconds(links_.options.reconnect_ms);
     options.router.spill_threshold = links_.options.spill_threshold;
+    options.report_form = links_.options.report_form;
     options.on_event = [this](const WorkerEvent& event) { teller_.Tell(event); };
     shadow_router_ = std::make_unique<ReplicaRouter>(shadow_cell_, options.router);
     BALLAST_ASSIGN_OR_RETURN(session_,
@@ -257,10 +258,24 @@ class FleetWorker {
   absl::Status SendPicks(std::uint64_t step) {
     BALLAST_ASSIGN_OR_RETURN(const TraceStep tokens,
                              source_->TokensOfStep(step - 1, SlotsOfSender(links_.setup, rank_)));
-    sender_.Send(tokens, session_->router(), links_.exchange.Outbox(step, rank_));
+    const absl::Span<std::uint32_t> picks = links_.exchange.Outbox(step, rank_);
+    sender_.Send(tokens, session_->router(), picks);
+    if (links_.options.report_form == ReportForm::kExpert) CountSent(picks);
     shadow_router_->BeginStep();
     sender_.SendToRanks(tokens, *shadow_router_, links_.exchange.ShadowOutbox(step, rank_));
     return absl::OkStatus();
+  }
+
+  // `picks` went to slots of the active plan; reported are the experts in them.
+  void CountSent(absl::Span<const std::uint32_t> picks) {
+    const int num_slots = links_.setup.topology.num_slots();
+    for (int layer = 0; layer < links_.setup.shape.num_layers; ++layer) {
+      const absl::Span<const ExpertId> experts = active_plan_->experts(LayerId(layer));
+      for (int slot = 0; slot < num_slots; ++slot) {
+        const std::uint32_t count = picks[static_cast<std::size_t>(layer) * num_slots + slot];
+        if (count > 0) session_->counters().Add(LayerId(layer), experts[slot].value, count);
+      }
+    }
   }
 
   absl::Status CheckOnePlan(std::uint64_t step) {
@@ -295,7 +310,9 @@ class FleetWorker {
       const LayerId id(layer);
       for (int i = 0; i < own.count; ++i) {
         const std::uint64_t picks = links_.exchange.PicksFor(step, id, SlotId(own.first.value + i));
-        session_->counters().Add(id, i, picks);
+        if (links_.options.report_form == ReportForm::kSlot) {
+          session_->counters().Add(id, i, picks);
+        }
       }
     }
     CountReceived(step);

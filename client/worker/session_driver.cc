@@ -47,11 +47,11 @@ LoadStream::Identity MakeIdentity(const WorkerOptions& options, const PlanIntake
   LoadStream::Identity identity;
   identity.ep_group = options.ep_group;
   identity.num_layers = options.shape.num_layers;
-  identity.num_columns = intake.topology().slots_of(options.rank).count;
+  identity.num_columns = NumReportColumns(options, intake.topology());
   identity.padding_excluded = options.padding_excluded;
   identity.report.rank = options.rank;
   identity.report.incarnation = incarnation;
-  identity.report.form = ReportForm::kSlot;
+  identity.report.form = options.report_form;
   identity.report.counter_bits = options.counter_bits;
   return identity;
 }

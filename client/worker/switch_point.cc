@@ -12,7 +12,7 @@ SwitchPoint::SwitchPoint(PlanInHand active, const Size& size, const RouterOption
     : loader_(loader),
       wakeup_(std::move(wakeup)),
       router_(cell_, router),
-      counters_(size.num_layers, size.num_local_slots),
+      counters_(size.num_layers, size.num_columns),
       active_prefix_(DigestPrefix(active.id.digest)),
       participant_(active.id),
       active_(std::move(active)) {

@@ -39,7 +39,7 @@ class SwitchPoint {
  public:
   struct Size {
     int num_layers = 0;
-    int num_local_slots = 0;
+    int num_columns = 0;  // Of the counters: local slots or experts.
   };
 
   // Serves `active` from the start. `loader` must outlive it; only Activate() is called.

@@ -83,6 +83,11 @@ const char* WorkerEventName(WorkerEvent::Kind kind) {
   return "unknown";
 }
 
+int NumReportColumns(const WorkerOptions& options, const Topology& topology) {
+  return options.report_form == ReportForm::kSlot ? topology.slots_of(options.rank).count
+                                                  : options.shape.num_experts;
+}
+
 class WorkerSession::Impl {
  public:
   Impl(WorkerOptions options, PlanIntake intake, PlanInHand active, WeightLoader& loader)
@@ -90,7 +95,7 @@ class WorkerSession::Impl {
         intake_(std::move(intake)),
         wakeup_(std::make_shared<Wakeup>()),
         switch_point_(std::move(active),
-                      {options_.shape.num_layers, intake_.topology().slots_of(options_.rank).count},
+                      {options_.shape.num_layers, NumReportColumns(options_, intake_.topology())},
                       options_.router, loader, wakeup_),
         loader_(loader, wakeup_),
         driver_(options_, {intake_, switch_point_, loader_, wakeup_},

@@ -12,6 +12,7 @@
 #include "client/worker/weight_loader.h"
 #include "core/base/clock.h"
 #include "core/base/ids.h"
+#include "core/load/load_report.h"
 #include "core/model/model_shape.h"
 #include "core/model/placement_plan.h"
 #include "core/model/topology.h"
@@ -63,6 +64,9 @@ struct WorkerOptions {
   // Slots per layer that only loading uses. A plan that needs more is refused with
   // NO_MEMORY at once. 0: unknown, the loader decides.
   int spare_slots = 0;
+  // What the engine counts: picks received per local slot, or picks sent per expert. The
+  // second is 100 times larger and tells the demand of each row. One form in a group.
+  ReportForm report_form = ReportForm::kSlot;
   int counter_bits = 64;                // Of the counts on the wire: 32 halves them. 32 or 64.
   bool padding_excluded = true;         // The engine counts no padding and warm-up tokens.
   std::uint64_t model_fingerprint = 0;  // 0: unknown.
@@ -83,6 +87,10 @@ struct WorkerOptions {
   std::uint64_t seed = 0;  // Of jitter and incarnation; 0: RandomSeed(). Else tests only.
   Clock* clock = nullptr;  // Null: RealClock().
 };
+
+// Columns of the counters and of each report: local slots, or experts. `options.rank` must be
+// in the topology.
+int NumReportColumns(const WorkerOptions& options, const Topology& topology);
 
 // A snapshot for status pages.
 struct WorkerStatus {
@@ -133,7 +141,8 @@ class WorkerSession {
   bool BeginStep(std::uint64_t step);
   // Engine thread. Ready to use after the first BeginStep().
   ReplicaRouter& router();
-  // Engine thread: add what this rank received. EndStep(step) below ends the step in it.
+  // Engine thread: add what this rank received, by local slot; or with ReportForm::kExpert
+  // what it sent, by expert. EndStep(step) below ends the step in it.
   LoadCounters& counters();
   // Engine thread: the own word for a MIN reduction that the engine does in this step, and
   // its result. If they agreed the next BeginStep() switches.

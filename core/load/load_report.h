@@ -41,8 +41,9 @@ enum class ReportOutcome {
   kUnknownPlan,     // Counted under a plan the window does not know.
   kReset,           // Counters went back within one incarnation and plan: new baseline.
   kOldIncarnation,  // From a process that was replaced.
+  kImplausible,     // Well formed, and can not be true; LoadWindow::refusal() says why.
 };
-inline constexpr int kNumReportOutcomes = 7;
+inline constexpr int kNumReportOutcomes = 8;
 
 // Metric label: "accepted", "baseline", ... [a-z_]+.
 const char* ReportOutcomeName(ReportOutcome outcome);

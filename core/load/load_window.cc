@@ -36,6 +36,8 @@ const char* ReportOutcomeName(ReportOutcome outcome) {
       return "reset";
     case ReportOutcome::kOldIncarnation:
       return "old_incarnation";
+    case ReportOutcome::kImplausible:
+      return "implausible";
   }
   BALLAST_CHECK(false);
 }
@@ -47,7 +49,9 @@ LoadWindow::LoadWindow(const ModelShape& shape, const Topology& topology,
       options_(options),
       ranks_(topology.num_ranks()),
       progress_(topology.num_ranks()),
-      average_(shape.num_layers, shape.num_experts, options) {
+      average_(shape.num_layers, shape.num_experts, options),
+      demand_(shape.num_layers, topology.num_rows(), shape.num_experts, options),
+      plausibility_(shape_, topology_) {
   ClearBatch();
 }
 
@@ -121,23 +125,84 @@ absl::StatusOr<ReportOutcome> LoadWindow::Add(const LoadReport& report, absl::Du
 
 absl::StatusOr<ReportOutcome> LoadWindow::Add(LoadReport&& report, absl::Duration now) {
   BALLAST_RETURN_IF_ERROR(Check(report));
+  refusal_ = RefusalOfForm(report);
+  if (!refusal_.empty()) return ReportOutcome::kImplausible;
   RankState& rank = ranks_[report.rank.value];
   const KnownPlan* plan = FindPlan(report.plan);
   const bool plan_known = plan != nullptr || report.form == ReportForm::kExpert;
-  const RankCounters::Taken taken = rank.counters.Take(report, plan_known, delta_);
-  const bool accepted = taken.outcome == ReportOutcome::kAccepted;
-  const bool baseline = taken.outcome == ReportOutcome::kBaseline;
-  if (!accepted && !baseline && taken.outcome != ReportOutcome::kReset) return taken.outcome;
-
-  if (accepted || baseline) rank.covered_at = now;
+  RankCounters::Taken taken = rank.counters.Take(report, plan_known, delta_);
+  if (taken.outcome == ReportOutcome::kReset) {
+    refusal_ = absl::StrCat("rank ", report.rank.value,
+                            ": counters ran backwards within one process and plan");
+  } else if (taken.outcome != ReportOutcome::kAccepted &&
+             taken.outcome != ReportOutcome::kBaseline) {
+    return taken.outcome;
+  }
+  if (taken.newest) Explain(RefusalOfStep(report, now), &taken);
+  if (taken.outcome == ReportOutcome::kAccepted) {
+    Explain(plausibility_.Judge(report.rank, report.form,
+                                {.picks = delta_,
+                                 .tokens = taken.tokens,
+                                 .steps = taken.steps,
+                                 .expert_in_slot = plan ? &plan->expert_in_slot : nullptr}),
+            &taken);
+  }
+  if (refusal_.empty()) rank.covered_at = now;
+  if (!refusal_.empty()) open_is_spoiled_ = true;
   if (!open_since_.has_value()) open_since_ = now;
   if (taken.newest) {
-    progress_.Advance(report.rank, report.step_first, report.step_last, taken.from_zero);
+    progress_.Advance(report.rank, report.step_first - rank.step_shift,
+                      report.step_last - rank.step_shift, taken.from_zero);
   }
+  const bool accepted = taken.outcome == ReportOutcome::kAccepted;
   if (accepted && report.form == ReportForm::kSlot) CountSlots(*plan, report.rank);
-  if (accepted && report.form == ReportForm::kExpert) CountExperts();
+  if (accepted && report.form == ReportForm::kExpert) CountExperts(report.rank);
   MaybeCloseBatch(now);
   return taken.outcome;
+}
+
+void LoadWindow::Explain(std::string refusal, RankCounters::Taken* taken) {
+  if (refusal.empty() || taken->outcome == ReportOutcome::kReset) return;
+  refusal_ = std::move(refusal);
+  taken->outcome = ReportOutcome::kImplausible;
+}
+
+std::string LoadWindow::RefusalOfForm(const LoadReport& report) {
+  ranks_[report.rank.value].form = report.form;
+  int like_it = 0;
+  int others = 0;
+  for (const RankState& rank : ranks_) {
+    if (!rank.form.has_value()) continue;
+    ++(*rank.form == report.form ? like_it : others);
+  }
+  // A tie leaves the form as it is: a group that changes its form does so rank by rank.
+  if (like_it > others && form_ != report.form) {
+    form_ = report.form;
+    if (open_picks_ > 0) open_is_spoiled_ = true;  // They are in the other form.
+  }
+  if (report.form == form_) return "";
+  return absl::StrCat("rank ", report.rank.value, ": reports picks ",
+                      report.form == ReportForm::kSlot ? "received" : "sent",
+                      " where most ranks of the group report the other form");
+}
+
+std::string LoadWindow::RefusalOfStep(const LoadReport& report, absl::Duration now) {
+  RankState& rank = ranks_[report.rank.value];
+  const bool first = !rank.stepped_at.has_value() || rank.incarnation != report.incarnation;
+  const std::uint64_t before = std::exchange(rank.step_last, report.step_last);
+  const absl::Duration since = now - rank.stepped_at.value_or(now);
+  rank.stepped_at = now;
+  rank.incarnation = report.incarnation;
+  // Also where it goes back to what it counted before.
+  if (first || report.step_last < before) rank.step_shift = 0;
+  if (first) return "";
+  const std::uint64_t allowed =
+      PlausibilityLimits::kStepJump +
+      static_cast<std::uint64_t>(absl::ToInt64Seconds(since)) * PlausibilityLimits::kStepsPerSecond;
+  if (report.step_last <= before || report.step_last - before <= allowed) return "";
+  rank.step_shift += report.step_last - before;
+  return absl::StrCat("rank ", report.rank.value, ": its step jumps from ", before, " to ",
+                      report.step_last);
 }
 
 void LoadWindow::CountSlots(const KnownPlan& plan, RankId rank) {
@@ -160,29 +225,37 @@ void LoadWindow::CountSlots(const KnownPlan& plan, RankId rank) {
   open_has_slots_ = true;
 }
 
-void LoadWindow::CountExperts() {
-  double* open = open_.mutable_values().data();
-  const std::uint64_t* delta = delta_.data();
+void LoadWindow::CountExperts(RankId rank) {
   const std::size_t size = delta_.size();
+  const std::uint64_t* delta = delta_.data();
   std::uint64_t bits = 0;
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < size; ++i) {
     bits |= delta[i];
     sum += delta[i];
   }
+  // Fewer than 2^32 counts of less than 2^31 can not overflow; a rank that sends more is
+  // not of this world, but must not wrap.
   if (bits >> 31 == 0) {
-    // The usual case. A 32-bit integer becomes a double in one instruction, and fewer
-    // than 2^33 counts can not overflow the sum.
-    for (std::size_t i = 0; i < size; ++i) open[i] += static_cast<std::int32_t>(delta[i]);
     open_picks_ += static_cast<double>(sum);
     SaturatingAdd(total_picks_, sum);
-    return;
+  } else {
+    for (std::size_t i = 0; i < size; ++i) {
+      open_picks_ += static_cast<double>(delta[i]);
+      SaturatingAdd(total_picks_, delta[i]);
+    }
   }
-  for (std::size_t i = 0; i < size; ++i) {
-    const double picks = static_cast<double>(delta[i]);
-    open[i] += picks;
-    open_picks_ += picks;
-    SaturatingAdd(total_picks_, delta[i]);
+  const RowId row = topology_.row_of(rank);
+  const std::size_t columns = static_cast<std::size_t>(shape_.num_experts);
+  for (int layer = 0; layer < shape_.num_layers; ++layer, delta += columns) {
+    double* open = demand_.open().mutable_picks(LayerId(layer), row).data();
+    for (std::size_t i = 0; bits >> 31 == 0 && i < columns; ++i) {
+      // A 32-bit integer becomes a double in one instruction.
+      open[i] += static_cast<std::int32_t>(delta[i]);
+    }
+    for (std::size_t i = 0; bits >> 31 != 0 && i < columns; ++i) {
+      open[i] += static_cast<double>(delta[i]);
+    }
   }
 }
 
@@ -204,14 +277,17 @@ void LoadWindow::MaybeCloseBatch(absl::Duration now) {
 }
 
 void LoadWindow::CloseBatch(std::uint64_t steps, absl::Duration now) {
-  if (open_picks_ > 0) {
-    const double per_step = static_cast<double>(steps);
-    for (double& value : open_.mutable_values()) value /= per_step;
+  const absl::Duration time = now - *open_since_;
+  if (open_picks_ > 0 && !open_is_spoiled_) {
     if (open_has_slots_) {
+      const double per_step = static_cast<double>(steps);
+      for (double& value : open_.mutable_values()) value /= per_step;
       for (double& value : open_rank_picks_) value /= per_step;
       measured_ = std::move(open_rank_picks_);
+      average_.AddBatch(std::move(open_), steps, time);
+    } else {
+      average_.AddBatch(demand_.Close(steps, time), steps, time);
     }
-    average_.AddBatch(std::move(open_), steps, now - *open_since_);
   }
   ClearBatch();
 }
@@ -221,6 +297,36 @@ void LoadWindow::ClearBatch() {
   open_rank_picks_.assign(static_cast<std::size_t>(shape_.num_layers) * topology_.num_ranks(), 0);
   open_picks_ = 0;
   open_has_slots_ = false;
+  open_is_spoiled_ = false;
+  demand_.Clear();
+}
+
+std::vector<std::pair<RankId, std::string>> LoadWindow::DriftingRanks(absl::Duration now) const {
+  std::vector<std::pair<RankId, std::string>> drifting;
+  if (!progress_.all_reported()) return drifting;
+  std::vector<std::uint64_t> steps;
+  for (int rank = 0; rank < topology_.num_ranks(); ++rank) {
+    steps.push_back(progress_.LastStep(RankId(rank)));
+  }
+  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+  std::nth_element(steps.begin(), middle, steps.end());
+  const std::uint64_t allowed = std::max(PlausibilityLimits::kDrift, 10 * options_.batch_steps);
+  for (int rank = 0; rank < topology_.num_ranks(); ++rank) {
+    const std::uint64_t last = progress_.LastStep(RankId(rank));
+    const std::uint64_t distance = last > *middle ? last - *middle : *middle - last;
+    if (distance <= allowed || !Covered(RankId(rank), now)) continue;
+    drifting.emplace_back(RankId(rank),
+                          absl::StrCat("rank ", rank, ": its step is ", distance,
+                                       last > *middle ? " ahead of" : " behind",
+                                       " that of the median rank; the ranks of a group step "
+                                       "together"));
+  }
+  return drifting;
+}
+
+bool LoadWindow::Covered(RankId rank, absl::Duration now) const {
+  const std::optional<absl::Duration>& covered_at = ranks_[rank.value].covered_at;
+  return covered_at.has_value() && now - *covered_at <= options_.stale_after;
 }
 
 double LoadWindow::Coverage(absl::Duration now) const {
@@ -232,9 +338,7 @@ double LoadWindow::Coverage(absl::Duration now) const {
 std::vector<RankId> LoadWindow::UncoveredRanks(absl::Duration now) const {
   std::vector<RankId> uncovered;
   for (int rank = 0; rank < topology_.num_ranks(); ++rank) {
-    const std::optional<absl::Duration>& covered_at = ranks_[rank].covered_at;
-    const bool covered = covered_at.has_value() && now - *covered_at <= options_.stale_after;
-    if (!covered) uncovered.push_back(RankId(rank));
+    if (!Covered(RankId(rank), now)) uncovered.push_back(RankId(rank));
   }
   return uncovered;
 }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,8 +13,10 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/base/ids.h"
+#include "core/load/demand.h"
 #include "core/load/load_average.h"
 #include "core/load/load_report.h"
+#include "core/load/plausibility.h"
 #include "core/load/rank_counters.h"
 #include "core/load/step_progress.h"
 #include "core/model/balance.h"
@@ -31,6 +35,10 @@ namespace ballast {
 // estimate itself. A batch without picks (an idle group) changes nothing. Slot
 // counts are attributed through the plan that they were counted under. Each
 // picked token of an accepted report is counted exactly once.
+//
+// Both forms of reports give the estimate; picks sent give the demand per row too. The
+// ranks of a group report in one form, that of most of them. A report that can not be true
+// is not counted, and neither is the batch that it belongs to: see plausibility.h.
 //
 // The first batch begins where the ranks began to be counted. If these steps lie
 // more than batch_steps apart, the picks before the last rank came are in
@@ -63,6 +71,13 @@ class LoadWindow {
   // unspecified.
   absl::StatusOr<ReportOutcome> Add(LoadReport&& report, absl::Duration now);
 
+  // Why the last Add() gave kImplausible or kReset, with rank and values.
+  const std::string& refusal() const { return refusal_; }
+
+  // Ranks with fresh reports whose last step is far from that of the median rank, with
+  // the distance in words, ascending: somebody counts steps of his own.
+  std::vector<std::pair<RankId, std::string>> DriftingRanks(absl::Duration now) const;
+
   // Smallest last step over all ranks; 0 while a rank has never reported. "N steps"
   // of the policy count this. Never decreases: the steps of a worker that restarted
   // from zero go on where the group is.
@@ -76,6 +91,10 @@ class LoadWindow {
 
   // All zero before the first batch is closed; ask `batches`.
   const LoadEstimate& estimate() const { return average_.estimate(); }
+
+  // The demand of each row, averaged like the estimate; null before a batch with picks sent.
+  // Valid until the next call that is not const.
+  const Demand* demand() const { return demand_.mean(); }
 
   // Measured picks per rank of the last closed batch, per step: balance of each
   // layer as served, [num_layers]. Empty before a batch with slot reports.
@@ -100,12 +119,21 @@ class LoadWindow {
   struct RankState {
     RankCounters counters;
     std::optional<absl::Duration> covered_at;  // The last accepted or baseline report.
+    std::optional<ReportForm> form;            // Of the last report.
+    std::optional<absl::Duration> stepped_at;  // When the next two were set.
+    std::uint64_t incarnation = 0;
+    std::uint64_t step_last = 0;   // As it reported.
+    std::uint64_t step_shift = 0;  // Steps that it claimed and can not have made.
   };
 
   absl::Status Check(const LoadReport& report) const;
   const KnownPlan* FindPlan(const PlanId& id) const;
   void CountSlots(const KnownPlan& plan, RankId rank);
-  void CountExperts();
+  void CountExperts(RankId rank);
+  void Explain(std::string refusal, RankCounters::Taken* taken);
+  std::string RefusalOfForm(const LoadReport& report);
+  std::string RefusalOfStep(const LoadReport& report, absl::Duration now);
+  bool Covered(RankId rank, absl::Duration now) const;
   void MaybeCloseBatch(absl::Duration now);
   void CloseBatch(std::uint64_t steps, absl::Duration now);
   void ClearBatch();
@@ -117,13 +145,18 @@ class LoadWindow {
   std::vector<RankState> ranks_;  // [num_ranks]
   StepProgress progress_;
   LoadAverage average_;
+  DemandWindow demand_;
+  Plausibility plausibility_;
+  std::string refusal_;
+  ReportForm form_ = ReportForm::kSlot;  // Of most ranks.
   std::uint64_t total_picks_ = 0;
 
   // The open batch.
-  LoadMatrix open_;                      // Picks.
+  LoadMatrix open_;                      // Picks received.
   std::vector<double> open_rank_picks_;  // [num_layers * num_ranks]; slot reports only.
   double open_picks_ = 0;
   bool open_has_slots_ = false;
+  bool open_is_spoiled_ = false;                  // Picks of some rank are missing.
   std::optional<std::uint64_t> open_since_step_;  // None until all ranks have reported.
   std::optional<absl::Duration> open_since_;
 

@@ -47,6 +47,8 @@ void RankCounters::Remember(LoadReport& report) {
   last->form = report.form;
   last->counter_bits = report.counter_bits;
   last->newest_sequence = report.sequence;
+  last->tokens = report.tokens;
+  last->step_last = report.step_last;
   last->counts.swap(report.counts);
   std::sort(plans_.begin(), plans_.end(), [](const PlanCounts& a, const PlanCounts& b) {
     return a.newest_sequence < b.newest_sequence;
@@ -110,11 +112,17 @@ RankCounters::Taken RankCounters::Take(LoadReport& report, bool plan_known,
     taken.outcome = ReportOutcome::kUnknownPlan;
   } else if (last != nullptr) {
     taken.outcome = Delta(*last, report, delta);
+    const bool told = report.tokens != 0 && last->tokens != 0;
+    taken.tokens = told ? report.tokens - last->tokens : 0;
+    if (report.counter_bits == 32) taken.tokens &= 0xffffffffu;
+    taken.steps = report.step_last - last->step_last;
   } else if (sequence == 1 || first_sequence_ < sequence) {
     // The process was seen earlier under another plan, so this plan's counters
     // began at zero after that.
     taken.from_zero = true;
     delta = report.counts;
+    taken.tokens = report.tokens;
+    taken.steps = report.step_last + 1 - report.step_first;
   } else {
     taken.outcome = ReportOutcome::kBaseline;
   }

@@ -50,6 +50,8 @@ class RankCounters {
     bool new_incarnation = false;  // The first report of a process.
     bool newest = false;           // No report of this process has a higher sequence.
     bool from_zero = false;        // Counters began with the plan; the delta is all of them.
+    std::uint64_t tokens = 0;      // Gained, where told; with kAccepted.
+    std::uint64_t steps = 0;       // Gained, with kAccepted.
   };
 
   // Files the report, which must be valid, and with kAccepted writes its delta
@@ -69,6 +71,8 @@ class RankCounters {
     ReportForm form = ReportForm::kSlot;
     int counter_bits = 64;
     std::uint64_t newest_sequence = 0;
+    std::uint64_t tokens = 0;
+    std::uint64_t step_last = 0;
     std::vector<std::uint64_t> counts;
   };
 

@@ -34,6 +34,9 @@ class StepProgress {
   // Smallest last step over all ranks; 0 while a rank has never reported.
   std::uint64_t MinLastStep() const;
 
+  // On the common scale; 0 while the rank has never reported.
+  std::uint64_t LastStep(RankId rank) const { return ranks_[rank.value].last; }
+
   // Over all ranks, the step before the first one counted: where the first batch
   // begins. All ranks must have reported.
   std::uint64_t MinStart() const;

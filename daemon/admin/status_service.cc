@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -44,6 +45,9 @@ void FillWorker(const GroupHandle& group, int rank, const RolloutView& rollout,
                                             : -1);
   out->set_step(std::max(worker.step, reported ? load.last_step[rank] : 0));
   out->set_detail(worker.detail);
+  const std::optional<std::string> refusal = group.control->RefusalOf(RankId(rank));
+  if (!refusal.has_value()) return;
+  out->set_detail(worker.detail.empty() ? *refusal : absl::StrCat(worker.detail, "; ", *refusal));
 }
 
 // Mean over the layers of what was predicted; 0 while the initial plan runs.

@@ -22,6 +22,9 @@ constexpr absl::Duration kTurn = absl::Milliseconds(50);
 // second at most; a tenth of the 100 ms that a switch may take.
 constexpr absl::Duration kGather = absl::Milliseconds(10);
 
+// Chosen: steps drift over minutes.
+constexpr absl::Duration kDriftPeriod = absl::Seconds(1);
+
 std::unique_ptr<Planner> PlannerOf(const GroupConfig& config) {
   absl::StatusOr<std::unique_ptr<Planner>> planner = MakePlanner(config.planner);
   BALLAST_CHECK(planner.ok());
@@ -78,6 +81,8 @@ ControlLoop::ControlLoop(const GroupConfig& config, PlanPublisher& publisher,
       clock_(clock),
       planner_(PlannerOf(config)),
       initial_plan_(InitialPlan(config.shape, config.topology)),
+      refusals_(config.name, config.topology.num_ranks(), observer),
+      drift_checked_(clock.Uptime()),
       inbox_(config.topology.num_ranks()),
       requests_(kRequestCapacity),
       window_(config.shape, config.topology, config.load),
@@ -109,6 +114,11 @@ bool ControlLoop::Submit(LoadReport&& report) {
   if (inbox_.TryPut(report)) return true;
   observer_.OnReport(config_.name, "queue_full", 0);
   return false;
+}
+
+void ControlLoop::Refuse(RankId rank, const char* result, const std::string& reason) {
+  observer_.OnReport(config_.name, result, 0);
+  refusals_.Add(rank, result, reason, clock_.Uptime());
 }
 
 void ControlLoop::Steer(SteeringCall call, std::shared_ptr<const PlanRecord> content) {
@@ -166,6 +176,7 @@ void ControlLoop::Turn(absl::Duration deadline) {
   }
   for (LoadReport& report : reports_) Ingest(std::move(report), now);
   UpdateSnapshot(now);
+  NameDriftingRanks(now);
 
   for (const SteeringRequest& request : requests_.PopAll(clock_, now)) Serve(request, facts, now);
   const SolveHold hold = policy_.ShouldSolve(InputOf(facts, now), now);
@@ -187,15 +198,28 @@ PolicyInput ControlLoop::InputOf(const RolloutFacts& facts, absl::Duration now) 
 
 void ControlLoop::Ingest(LoadReport&& report, absl::Duration now) {
   const std::uint64_t before = window_.total_picks();
+  const RankId rank = report.rank;
   const absl::StatusOr<ReportOutcome> outcome = window_.Add(std::move(report), now);
   if (!outcome.ok()) {
-    observer_.OnReport(config_.name, "rejected_shape", 0);
+    Refuse(rank, "rejected_shape", std::string(outcome.status().message()));
+    return;
+  }
+  if (*outcome == ReportOutcome::kImplausible || *outcome == ReportOutcome::kReset) {
+    Refuse(rank, ReportOutcomeName(*outcome), window_.refusal());
     return;
   }
   observer_.OnReport(config_.name, ReportOutcomeName(*outcome), window_.total_picks() - before);
   if (*outcome == ReportOutcome::kAccepted || *outcome == ReportOutcome::kBaseline) {
-    last_report_[report.rank.value] = now;
-    last_step_[report.rank.value] = report.step_last;
+    last_report_[rank.value] = now;
+    last_step_[rank.value] = report.step_last;
+  }
+}
+
+void ControlLoop::NameDriftingRanks(absl::Duration now) {
+  if (now - drift_checked_ < kDriftPeriod) return;
+  drift_checked_ = now;
+  for (const auto& [rank, reason] : window_.DriftingRanks(now)) {
+    refusals_.Add(rank, "step_drift", reason, now);
   }
 }
 

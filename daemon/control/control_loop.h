@@ -21,6 +21,7 @@
 #include "daemon/control/load_snapshot.h"
 #include "daemon/control/plan_publisher.h"
 #include "daemon/control/report_inbox.h"
+#include "daemon/control/report_refusals.h"
 #include "daemon/control/steering.h"
 
 namespace ballast {
@@ -68,6 +69,14 @@ class ControlLoop {
   // content in `report.counts`, good for the next report.
   bool Submit(LoadReport&& report);
 
+  // For a report that was refused before it came to Submit(): counts and remembers it.
+  // `result` as in GroupObserver::OnReport(). Thread-safe.
+  void Refuse(RankId rank, const char* result, const std::string& reason);
+  // Why reports of `rank` were refused lately, in words. Thread-safe.
+  std::optional<std::string> RefusalOf(RankId rank) const {
+    return refusals_.TextOf(rank, clock_.Uptime());
+  }
+
   // Queues a call that makes a plan; the ticket tells how it went, Unavailable if the queue
   // is full or the loop has ended. `content` is the earlier plan that a kRollback brings
   // back; null for kForce, which solves. Thread-safe, never blocks.
@@ -94,6 +103,7 @@ class ControlLoop {
   void Turn(absl::Duration deadline);
   void TakeNextConfig();
   void Ingest(LoadReport&& report, absl::Duration now);
+  void NameDriftingRanks(absl::Duration now);
   void Solve(const RolloutFacts& facts, absl::Duration now);
   PlanRequest RequestOf(const RolloutFacts& facts) const;
   // What is known before the result is.
@@ -117,6 +127,8 @@ class ControlLoop {
   Clock& clock_;
   const std::unique_ptr<Planner> planner_;
   const PlacementPlan initial_plan_;
+  ReportRefusals refusals_;
+  absl::Duration drift_checked_;
   ReportInbox inbox_;
   std::vector<LoadReport> reports_;         // Of this turn; kept for its buffers.
   BoundedQueue<SteeringRequest> requests_;  // Looked at once a turn.

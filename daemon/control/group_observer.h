@@ -44,6 +44,11 @@ class GroupObserver {
 
   // `result`: a ReportOutcomeName() or "rejected_shape", "queue_full".
   virtual void OnReport(const std::string& group, const char* result, std::uint64_t picks) = 0;
+  // A report of `rank` was refused, or can not be right; `reason` names values. At most one
+  // a minute for each rank and result; `suppressed` were left out since the last.
+  virtual void OnReportRefused(const std::string& /*group*/, RankId /*rank*/,
+                               const std::string& /*result*/, const std::string& /*reason*/,
+                               std::uint64_t /*suppressed*/) {}
   virtual void OnSolve(const std::string& group, const SolveRecord& record) = 0;
   virtual void OnSolveFailed(const std::string& group, const absl::Status& status) = 0;
   // `event`: "proposed", "decided"; `took` since the event before.

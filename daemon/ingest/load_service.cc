@@ -54,7 +54,6 @@ class ReportReactor final : public Reactor {
       refusals_ = 0;
     } else {
       credit_.reject = std::string(status.message());
-      log_.Write(Severity::kWarn, "report.refused", {{"peer", peer_}, {"reason", credit_.reject}});
       if (++refusals_ >= kMaxRefusals) {
         Finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, credit_.reject));
         return;
@@ -106,20 +105,42 @@ class ReportReactor final : public Reactor {
     return true;
   }
 
+  // Counts and names a refused report; one of no group only once a stream.
+  void Tell(const GroupHandle* group, const char* result, const absl::Status& status) {
+    if (group != nullptr) {
+      group->control->Refuse(RankId(static_cast<std::int32_t>(in_.rank())), result,
+                             std::string(status.message()));
+    } else if (refusals_ == 0) {
+      log_.Write(Severity::kWarn, "report.refused",
+                 {{"peer", peer_}, {"reason", std::string(status.message())}});
+    }
+  }
+
   absl::Status Accept() {
     // One for each thread of gRPC, not for each stream: the counts are large.
     thread_local GroupReport report;
     plan_changed_ = false;
     absl::Status status = DecodeCounters(in_, &report);
-    if (!status.ok()) return status;
-    const GroupHandle* group = groups_.Find(report.ep_group);
-    if (group == nullptr) {
-      return absl::NotFoundError(absl::StrCat("no EP group '", report.ep_group,
-                                              "' is configured; there are: ", groups_.Names()));
+    const GroupHandle* group = groups_.Find(in_.ep_group());
+    if (status.ok() && group == nullptr) {
+      status = absl::NotFoundError(absl::StrCat("no EP group '", in_.ep_group(),
+                                                "' is configured; there are: ", groups_.Names()));
     }
-    credit_.next_period = group->config->session.report_period;
-    status = CheckReport(*group->config, report);
-    if (!status.ok()) return status;
+    if (status.ok()) {
+      credit_.next_period = group->config->session.report_period;
+      status = CheckReport(*group->config, report);
+    }
+    if (!status.ok()) {
+      Tell(group, "rejected_shape", status);
+      return status;
+    }
+    if (!report.padding_excluded) {
+      status = absl::InvalidArgumentError(absl::StrCat(
+          "rank ", report.report.rank.value,
+          ": padding_excluded is false: padding and warm-up tokens are no load; leave them out"));
+      Tell(group, ReportOutcomeName(ReportOutcome::kImplausible), status);
+      return status;
+    }
     const std::uint64_t sequence = report.report.sequence;
     plan_changed_ = plan_ != report.report.plan;
     plan_ = report.report.plan;

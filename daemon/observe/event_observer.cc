@@ -21,6 +21,17 @@ std::string DecisionText(const SolveRecord& record) {
 
 void EventObserver::OnReport(const std::string&, const char*, std::uint64_t) {}
 
+void EventObserver::OnReportRefused(const std::string& group, RankId rank,
+                                    const std::string& result, const std::string& reason,
+                                    std::uint64_t suppressed) {
+  log_.Write(Severity::kWarn, "report.refused",
+             {{"group", group},
+              {"rank", absl::StrCat(rank.value)},
+              {"result", result},
+              {"reason", reason},
+              {"suppressed", absl::StrCat(suppressed)}});
+}
+
 void EventObserver::OnSolve(const std::string& group, const SolveRecord& record) {
   log_.Write(Severity::kInfo, record.decision.adopt ? "solve.adopted" : "solve.declined",
              {{"group", group},

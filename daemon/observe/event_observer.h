@@ -15,6 +15,8 @@ class EventObserver final : public GroupObserver {
   explicit EventObserver(EventLog& log) : log_(log) {}
 
   void OnReport(const std::string& group, const char* result, std::uint64_t picks) override;
+  void OnReportRefused(const std::string& group, RankId rank, const std::string& result,
+                       const std::string& reason, std::uint64_t suppressed) override;
   void OnSolve(const std::string& group, const SolveRecord& record) override;
   void OnSolveFailed(const std::string& group, const absl::Status& status) override;
   void OnPlan(const std::string& group, const char* event, const PlanId& plan,

@@ -19,6 +19,10 @@ class FanOutObserver final : public GroupObserver {
   void OnReport(const std::string& group, const char* result, std::uint64_t picks) override {
     for (GroupObserver* o : observers_) o->OnReport(group, result, picks);
   }
+  void OnReportRefused(const std::string& group, RankId rank, const std::string& result,
+                       const std::string& reason, std::uint64_t suppressed) override {
+    for (GroupObserver* o : observers_) o->OnReportRefused(group, rank, result, reason, suppressed);
+  }
   void OnSolve(const std::string& group, const SolveRecord& record) override {
     for (GroupObserver* o : observers_) o->OnSolve(group, record);
   }

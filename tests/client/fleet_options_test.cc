@@ -30,7 +30,8 @@ TEST(FleetOptionsTest, ReadsTheCommandLineOfTheContract) {
                                       "--steps",    "77",          "--once",
                                       "--group",    "demo",        "--mode",
                                       "threads",    "--spill",     "0",
-                                      "-o",         "json"});
+                                      "-o",         "json",        "--report",
+                                      "sent"});
   EXPECT_EQ(options.daemon, "127.0.0.1:7");
   EXPECT_EQ(options.trace, "t");
   EXPECT_EQ(options.num_ranks, 16);
@@ -43,6 +44,8 @@ TEST(FleetOptionsTest, ReadsTheCommandLineOfTheContract) {
   EXPECT_EQ(options.ep_group, "demo");
   EXPECT_EQ(options.mode, FleetOptions::Mode::kThreads);
   EXPECT_EQ(options.spill_threshold, 0);
+  EXPECT_EQ(options.report_form, ReportForm::kExpert);
+  EXPECT_EQ(Parse({"--trace", "t"}).report_form, ReportForm::kSlot);
 }
 
 TEST(FleetOptionsTest, RefusesWhatIsOutOfRange) {

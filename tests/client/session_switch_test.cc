@@ -367,6 +367,24 @@ TEST(SessionSwitchTest, ReportsWhatTheEngineCounted) {
   EXPECT_EQ(second.report.sequence, 2u);
 }
 
+TEST(SessionSwitchTest, ReportsPicksSentPerExpertWhereThatIsAskedFor) {
+  FakeDaemon daemon;
+  TestWorker worker(daemon.address());
+  worker.options.report_form = ReportForm::kExpert;
+  worker.Start();
+  const int last_expert = SmallShape().num_experts - 1;
+  worker.session->BeginStep(5);
+  worker.session->counters().Add(LayerId(1), last_expert, 7);
+  worker.session->EndStep(5);
+  ASSERT_TRUE(daemon.Await([](const FakeDaemon::Log& log) { return !log.reports.empty(); }));
+  GroupReport report;
+  ASSERT_TRUE(DecodeCounters(daemon.log().reports[0], &report).ok());
+  EXPECT_EQ(report.report.form, ReportForm::kExpert);
+  EXPECT_EQ(report.num_columns, SmallShape().num_experts);
+  EXPECT_EQ(report.report.counts.back(), 7);
+  EXPECT_EQ(report.credit_every, 16);
+}
+
 TEST(SessionSwitchTest, SendsTheLastReportOfTheOldPlanBeforeTheFirstOfTheNew) {
   FakeDaemon daemon;
   TestWorker worker(daemon.address());

@@ -232,6 +232,31 @@ TEST_F(YoungWindowTest, ShowsNoImbalanceBeforeItHasTheBatchesThatASolveNeeds) {
   EXPECT_DOUBLE_EQ(loop_->View().imbalance_measured, 60 / 30.0);
 }
 
+TEST_F(ControlLoopTest, AnIdleGroupKeepsItsPlanAndItsEstimate) {
+  Report(1, {{0, 0}, {0, 0}, {0, 0}, {0, 0}});
+  Report(2, {{0, 0}, {0, 0}, {0, 0}, {0, 0}});
+  EXPECT_TRUE(publisher_.offered.empty());
+  EXPECT_TRUE(observer_.solves.empty()) << "there is nothing to solve for";
+  EXPECT_EQ(loop_->View().min_last_step, 2);
+  Report(3, {{60, 60}, {0, 0}, {0, 0}, {0, 0}});
+  ASSERT_EQ(publisher_.offered.size(), 1);
+  const std::shared_ptr<const LoadSnapshot> busy = loop_->Snapshot();
+  Report(4, {{60, 60}, {0, 0}, {0, 0}, {0, 0}});
+  EXPECT_EQ(loop_->Snapshot(), busy);
+}
+
+TEST_F(ControlLoopTest, AReportThatCanNotBeTrueIsCountedAndShownAndNotUsed) {
+  Report(1, {{500, 500}, {500, 500}, {500, 500}, {500, 500}});
+  const std::uint64_t batches = loop_->View().batches;
+  Report(2, {{1000, 1000}, {1000, 1000}, {1000, 1000}, {9000000, 500}});
+  EXPECT_THAT(observer_.reports, Contains(Pair("implausible", 0)));
+  EXPECT_EQ(loop_->View().batches, batches);
+  EXPECT_EQ(loop_->RefusalOf(RankId(0)), std::nullopt);
+  ASSERT_TRUE(loop_->RefusalOf(RankId(3)).has_value());
+  EXPECT_THAT(*loop_->RefusalOf(RankId(3)),
+              StartsWith("reports refused (implausible): rank 3: received "));
+}
+
 TEST_F(ControlLoopTest, ALoopWithAThreadEndsWhenToldTo) {
   loop_->Start();
   loop_->Stop();

@@ -30,7 +30,7 @@ inline GroupConfig SmallGroup() {
 }
 
 // Keeps what happened, as text.
-class RecordingObserver final : public GroupObserver {
+class RecordingObserver : public GroupObserver {
  public:
   void OnReport(const std::string&, const char* result, std::uint64_t picks) override {
     reports.push_back({result, picks});

@@ -12,15 +12,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "ballast/v1/load.grpc.pb.h"
+#include "ballast/v1/query.grpc.pb.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "daemon/app/daemon.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/load_wire.h"
+#include "tests/integration/child_process.h"
 
 namespace ballast {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr char kConfig[] = R"(
 grpc: {listen: "127.0.0.1:0"}
@@ -40,6 +44,7 @@ class LoadServiceTest : public ::testing::Test {
   // The stream of one rank, on a connection of its own.
   struct Reporter {
     grpc::ClientContext context;
+    std::shared_ptr<grpc::Channel> channel;
     std::unique_ptr<v1::Load::Stub> stub;
     std::unique_ptr<grpc::ClientReaderWriter<v1::Counters, v1::Credit>> stream;
     v1::Counters next;
@@ -75,9 +80,9 @@ class LoadServiceTest : public ::testing::Test {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    reporter->stub = v1::Load::NewStub(
-        grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
-                                  grpc::InsecureChannelCredentials(), arguments));
+    reporter->channel = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
+                                                  grpc::InsecureChannelCredentials(), arguments);
+    reporter->stub = v1::Load::NewStub(reporter->channel);
     reporter->stream = reporter->stub->Report(&reporter->context);
     return reporter;
   }
@@ -126,6 +131,38 @@ TEST_F(LoadServiceTest, AnswersTheFirstReportUnderAnotherPlanAndEachRefusedOne) 
   EXPECT_EQ(credit.accepted_sequence(), 3);
   reporter->stream->WritesDone();
   EXPECT_FALSE(reporter->stream->Read(&credit));
+}
+
+TEST_F(LoadServiceTest, RefusesCountsOfPaddingNamesTheRankAndShowsItInTheStatus) {
+  const auto reporter = Connect(1, 0);
+  reporter->next.set_padding_excluded(false);
+  v1::Credit credit;
+  ASSERT_TRUE(reporter->Write());
+  ASSERT_TRUE(reporter->stream->Read(&credit));
+  const std::string reason =
+      "rank 1: padding_excluded is false: padding and warm-up tokens are no load; leave them out";
+  EXPECT_EQ(credit.reject(), reason);
+  EXPECT_EQ(credit.accepted_sequence(), 0);
+  EXPECT_THAT(HttpGet(daemon_->http_port(), "/metrics"),
+              HasSubstr("ballast_reports_total{group=\"demo\",result=\"implausible\"} 1"));
+  const auto query = v1::Query::NewStub(reporter->channel);
+  grpc::ClientContext context;
+  v1::DaemonStatus status;
+  ASSERT_TRUE(query->GetStatus(&context, {}, &status).ok());
+  EXPECT_EQ(status.groups(0).workers(0).detail(), "");
+  EXPECT_THAT(status.groups(0).workers(1).detail(),
+              HasSubstr("reports refused (implausible): " + reason));
+}
+
+TEST_F(LoadServiceTest, CountsReportsOfTheWrongSize) {
+  const auto reporter = Connect(0, 0);
+  reporter->next.set_num_columns(1);
+  v1::Credit credit;
+  ASSERT_TRUE(reporter->Write());
+  ASSERT_TRUE(reporter->stream->Read(&credit));
+  EXPECT_NE(credit.reject(), "");
+  EXPECT_THAT(HttpGet(daemon_->http_port(), "/metrics"),
+              HasSubstr("ballast_reports_total{group=\"demo\",result=\"rejected_shape\"} 1"));
 }
 
 // The stuck peer takes no credits, so that the daemon's writes to it block once its flow

@@ -467,7 +467,7 @@ TEST_F(LoadWindowTest, NamesOfOutcomesAreMetricLabels) {
     names.push_back(ReportOutcomeName(static_cast<ReportOutcome>(i)));
   }
   EXPECT_THAT(names, ElementsAre("accepted", "baseline", "duplicate", "late", "unknown_plan",
-                                 "reset", "old_incarnation"));
+                                 "reset", "old_incarnation", "implausible"));
 }
 
 TEST_F(LoadWindowTest, GoesByNewOptionsForTheOpenBatchAlready) {

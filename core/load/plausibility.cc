@@ -1,0 +1,106 @@
+#include "core/load/plausibility.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+
+namespace ballast {
+
+Plausibility::Plausibility(const ModelShape& shape, const Topology& topology)
+    : shape_(shape), topology_(topology), picks_per_step_(topology.num_ranks(), -1.0) {}
+
+std::string Plausibility::Judge(RankId rank, ReportForm form, const ReportGain& gain) {
+  return form == ReportForm::kSlot ? JudgeReceived(rank, gain) : JudgeSent(rank, gain);
+}
+
+std::string Plausibility::JudgeReceived(RankId rank, const ReportGain& gain) {
+  const double picks =
+      std::accumulate(gain.picks.begin(), gain.picks.end(), 0.0,
+                      [](double sum, std::uint64_t count) { return sum + double(count); });
+  const double steps = static_cast<double>(std::max<std::uint64_t>(gain.steps, 1));
+  double& average = picks_per_step_[rank.value];
+  const double kept = average < 0 ? 0 : std::exp2(-steps / PlausibilityLimits::kHalfLifeSteps);
+  average = kept * average + (1 - kept) * picks / steps;
+  others_.clear();
+  for (int other = 0; other < topology_.num_ranks(); ++other) {
+    if (other != rank.value && picks_per_step_[other] >= 0) {
+      others_.push_back(picks_per_step_[other]);
+    }
+  }
+  if (picks >= double(PlausibilityLimits::kMinPicks) &&
+      static_cast<int>(others_.size()) >= PlausibilityLimits::kMinOthers) {
+    const auto middle = others_.begin() + static_cast<std::ptrdiff_t>(others_.size() / 2);
+    std::nth_element(others_.begin(), middle, others_.end());
+    // All others idle: one expert may well have everything.
+    if (*middle > 0 && average > PlausibilityLimits::kFarAbove * *middle) {
+      return absl::StrCat("rank ", rank.value, ": received ", average, " picks a step, more than ",
+                          PlausibilityLimits::kFarAbove, " times the median of the others, ",
+                          *middle, "; is the whole group's load counted on each rank?");
+    }
+  }
+  return "";
+}
+
+std::string Plausibility::JudgeSent(RankId rank, const ReportGain& gain) const {
+  std::string sums = JudgeSums(rank, gain);
+  if (!sums.empty()) return sums;
+  if (!OwnExpertsOnly(rank, gain)) return "";
+  return absl::StrCat("rank ", rank.value,
+                      ": sent picks to none but its own experts; are picks received reported as "
+                      "picks sent?");
+}
+
+std::string Plausibility::JudgeSums(RankId rank, const ReportGain& gain) const {
+  std::uint64_t smallest = ~std::uint64_t{0};
+  std::uint64_t largest = 0;
+  int smallest_layer = 0;
+  int largest_layer = 0;
+  const std::uint64_t expected = gain.tokens * static_cast<std::uint64_t>(shape_.top_k);
+  for (int layer = 0; layer < shape_.num_layers; ++layer) {
+    const absl::Span<const std::uint64_t> picks = gain.picks.subspan(
+        static_cast<std::size_t>(layer) * shape_.num_experts, shape_.num_experts);
+    const std::uint64_t sum = std::accumulate(picks.begin(), picks.end(), std::uint64_t{0});
+    if (gain.tokens > 0 && sum != expected) {
+      return absl::StrCat("rank ", rank.value, ", layer ", layer, ": ", sum, " picks of ",
+                          gain.tokens, " tokens, not ", expected, " (top-", shape_.top_k, ")");
+    }
+    if (sum < smallest) smallest = sum, smallest_layer = layer;
+    if (sum > largest) largest = sum, largest_layer = layer;
+  }
+  if (largest < PlausibilityLimits::kMinPicks ||
+      double(largest) <= PlausibilityLimits::kLayerSpread * double(smallest)) {
+    return "";
+  }
+  return absl::StrCat("rank ", rank.value, ": ", largest, " picks in layer ", largest_layer,
+                      " and ", smallest, " in layer ", smallest_layer,
+                      "; each token makes top-k picks in every layer");
+}
+
+bool Plausibility::OwnExpertsOnly(RankId rank, const ReportGain& gain) const {
+  const SlotRange slots = topology_.slots_of(rank);
+  // A rank that holds most experts sends to most of its own.
+  if (gain.expert_in_slot == nullptr || 2 * slots.count >= shape_.num_experts) return false;
+  std::uint64_t total = 0;
+  std::uint64_t own = 0;
+  std::vector<bool> is_own(static_cast<std::size_t>(shape_.num_experts));
+  for (int layer = 0; layer < shape_.num_layers; ++layer) {
+    const std::size_t first =
+        static_cast<std::size_t>(layer) * topology_.num_slots() + slots.first.value;
+    is_own.assign(is_own.size(), false);
+    for (int slot = 0; slot < slots.count; ++slot) {
+      is_own[(*gain.expert_in_slot)[first + slot].value] = true;
+    }
+    const std::size_t at = static_cast<std::size_t>(layer) * shape_.num_experts;
+    for (int expert = 0; expert < shape_.num_experts; ++expert) {
+      total += gain.picks[at + expert];
+      if (is_own[expert]) own += gain.picks[at + expert];
+    }
+    if (own != total) return false;
+  }
+  return total >= PlausibilityLimits::kMinPicks;
+}
+
+}  // namespace ballast

@@ -1,0 +1,278 @@
+// Goal: a report that can not be true is refused with its rank named, and no estimate is made
+// of it; what is merely unusual is taken. Method: a window of four ranks in two rows, reports
+// by hand, the estimate looked at after each.
+
+#include "core/load/plausibility.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/load/load_window.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/load/report_builder.h"
+
+namespace ballast {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Counts = std::vector<std::uint64_t>;
+
+// Two layers of eight experts on four ranks of two slots: rank r holds experts 2r and 2r + 1.
+class PlausibilityTest : public ::testing::Test {
+ protected:
+  PlausibilityTest() { window_.AddPlan(initial_, InitialPlan(shape_, topology_)); }
+
+  static LoadWindowOptions Options() {
+    LoadWindowOptions options;
+    options.averaging = Averaging::kPlain;
+    options.window_batches = 1;
+    return options;
+  }
+
+  ReportOutcome Add(const LoadReport& report) {
+    const absl::StatusOr<ReportOutcome> outcome = window_.Add(report, now_);
+    EXPECT_TRUE(outcome.ok()) << outcome.status();
+    return outcome.value_or(ReportOutcome::kLate);
+  }
+
+  // All that a rank received up to 10 steps of batch `batch`, the same in each slot and step.
+  LoadReport Received(int rank, std::uint64_t batch, std::uint64_t picks) {
+    return ReportBuilder(initial_)
+        .Rank(rank)
+        .Sequence(batch)
+        .Steps(1, 10 * batch)
+        .Counts(Counts(4, 10 * batch * picks))
+        .Build();
+  }
+
+  // All that a rank sent; `picks` per expert and step.
+  LoadReport Sent(int rank, std::uint64_t batch, std::uint64_t picks) {
+    LoadReport report = Received(rank, batch, picks);
+    report.form = ReportForm::kExpert;
+    report.counts.assign(16, 10 * batch * picks);
+    return report;
+  }
+
+  std::uint64_t batches() const { return window_.estimate().batches; }
+
+  const ModelShape shape_{.num_layers = 2, .num_experts = 8, .top_k = 2};
+  const Topology topology_ = Topology::Uniform(4, 2, 2).value();
+  const PlanId initial_ = PlanIdOf(shape_, InitialPlan(shape_, topology_));
+  LoadWindow window_{shape_, topology_, Options()};
+  absl::Duration now_ = absl::ZeroDuration();
+};
+
+TEST_F(PlausibilityTest, ARankFarAboveTheMedianIsNamedAndItsBatchIsNotTaken) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  ASSERT_EQ(batches(), 1);
+  const LoadMatrix before = window_.estimate().mean;
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_EQ(Add(Received(rank, 2, 100)), ReportOutcome::kAccepted);
+  }
+  EXPECT_EQ(Add(Received(3, 2, 100000)), ReportOutcome::kImplausible);
+  EXPECT_THAT(window_.refusal(), HasSubstr("rank 3: received "));
+  EXPECT_THAT(window_.refusal(), HasSubstr("more than 16 times the median of the others, 400"));
+  EXPECT_EQ(batches(), 1);
+  EXPECT_EQ(window_.estimate().mean, before);
+}
+
+TEST_F(PlausibilityTest, AHotRankAShortBurstAndIdleOthersAreTaken) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  EXPECT_EQ(Add(Received(3, 2, 400)), ReportOutcome::kAccepted);  // 7 times, for 10 steps.
+  // One step of 64 times a usual one.
+  EXPECT_EQ(Add(ReportBuilder(initial_)
+                    .Rank(2)
+                    .Sequence(2)
+                    .Steps(1, 11)
+                    .Counts(Counts(4, 1000 + 6400))
+                    .Build()),
+            ReportOutcome::kAccepted);
+}
+
+TEST_F(PlausibilityTest, OneRankMayHaveEverything) {
+  for (int rank = 0; rank < 4; ++rank) {
+    EXPECT_EQ(Add(Received(rank, 1, rank == 3 ? 100000 : 0)), ReportOutcome::kAccepted);
+  }
+  EXPECT_EQ(batches(), 1);
+}
+
+TEST_F(PlausibilityTest, ARankThatReportsOnlyItsOwnExpertsAsSentIsNamed) {
+  LoadReport report = Sent(1, 1, 0);
+  for (int layer = 0; layer < 2; ++layer) {
+    for (int own : {2, 3}) report.counts[layer * 8 + own] = 5000;
+  }
+  EXPECT_EQ(Add(report), ReportOutcome::kImplausible);
+  EXPECT_EQ(window_.refusal(),
+            "rank 1: sent picks to none but its own experts; are picks received reported as "
+            "picks sent?");
+  EXPECT_EQ(window_.total_picks(), 0);
+  LoadReport other = Sent(0, 1, 0);
+  for (int layer = 0; layer < 2; ++layer) other.counts[layer * 8 + 2] = 5000;
+  EXPECT_EQ(Add(other), ReportOutcome::kAccepted) << "not its own";
+}
+
+TEST_F(PlausibilityTest, TheSumOfEachLayerIsTokensTimesTopK) {
+  LoadReport report = Sent(0, 1, 1);  // 80 picks a layer.
+  report.tokens = 40;
+  EXPECT_EQ(Add(report), ReportOutcome::kAccepted);
+  report = Sent(0, 2, 1);
+  report.tokens = 40 + 41;
+  EXPECT_EQ(Add(report), ReportOutcome::kImplausible);
+  EXPECT_EQ(window_.refusal(), "rank 0, layer 0: 80 picks of 41 tokens, not 82 (top-2)");
+  EXPECT_EQ(window_.total_picks(), 160);
+}
+
+TEST_F(PlausibilityTest, LayersThatCanNotBelongToTheSameTokensAreNamed) {
+  LoadReport report = Sent(2, 1, 100);
+  for (int expert = 0; expert < 8; ++expert) report.counts[8 + expert] *= 2;
+  EXPECT_EQ(Add(report), ReportOutcome::kImplausible);
+  EXPECT_EQ(window_.refusal(),
+            "rank 2: 16000 picks in layer 1 and 8000 in layer 0; each token makes top-k picks in "
+            "every layer");
+  EXPECT_EQ(window_.total_picks(), 0);
+  report = Sent(3, 1, 100);
+  report.counts[8] -= 500;  // Dropped tokens.
+  EXPECT_EQ(Add(report), ReportOutcome::kAccepted);
+}
+
+TEST_F(PlausibilityTest, CountersThatRunBackwardsSpoilTheBatchAndNotTheEstimate) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  const LoadMatrix before = window_.estimate().mean;
+  LoadReport back = Received(0, 2, 100);
+  back.counts[0] = 1;
+  EXPECT_EQ(Add(back), ReportOutcome::kReset);
+  EXPECT_EQ(window_.refusal(), "rank 0: counters ran backwards within one process and plan");
+  for (int rank = 1; rank < 4; ++rank) Add(Received(rank, 2, 100));
+  EXPECT_EQ(batches(), 1);
+  EXPECT_EQ(window_.estimate().mean, before);
+  EXPECT_EQ(window_.MinLastStep(), 20) << "it goes on with the next batch";
+  LoadReport next = Received(0, 3, 100);
+  next.counts[0] = 1001;
+  EXPECT_EQ(Add(next), ReportOutcome::kAccepted);
+  for (int rank = 1; rank < 4; ++rank) Add(Received(rank, 3, 100));
+  EXPECT_EQ(batches(), 2);
+  EXPECT_EQ(window_.estimate().mean, before);
+}
+
+TEST_F(PlausibilityTest, AJumpOfTheStepIsNamedAndMovesNothing) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  const LoadMatrix before = window_.estimate().mean;
+  LoadReport jump = Received(1, 2, 100);
+  jump.step_last = 5000000;
+  EXPECT_EQ(Add(jump), ReportOutcome::kImplausible);
+  EXPECT_EQ(window_.refusal(), "rank 1: its step jumps from 10 to 5000000");
+  for (int rank : {0, 2, 3}) Add(Received(rank, 2, 100));
+  EXPECT_EQ(window_.MinLastStep(), 10) << "the jump made no step";
+  LoadReport next = Received(1, 3, 100);
+  next.step_last = 5000010;
+  EXPECT_EQ(Add(next), ReportOutcome::kAccepted);
+  EXPECT_EQ(window_.MinLastStep(), 20);
+  for (int rank : {0, 2, 3}) Add(Received(rank, 4, 100));
+  LoadReport last = Received(1, 4, 100);
+  last.step_last = 5000020;
+  EXPECT_EQ(Add(last), ReportOutcome::kAccepted);
+  EXPECT_EQ(window_.MinLastStep(), 30);
+  EXPECT_EQ(batches(), 2);
+  EXPECT_NEAR(window_.estimate().mean.at(LayerId(0), ExpertId(2)), 100, 1)
+      << before.at(LayerId(0), ExpertId(2));
+}
+
+TEST_F(PlausibilityTest, AWorkerThatGoesBackToItsOwnStepsAfterAJumpGoesOn) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  LoadReport jump = Received(1, 2, 100);
+  jump.step_last = 5000000;
+  Add(jump);
+  for (std::uint64_t batch : {3, 4, 5}) {
+    for (int rank = 0; rank < 4; ++rank) {
+      EXPECT_EQ(Add(Received(rank, batch, 100)), ReportOutcome::kAccepted);
+    }
+  }
+  EXPECT_EQ(window_.MinLastStep(), 50);
+}
+
+TEST_F(PlausibilityTest, MoreTimeAllowsMoreSteps) {
+  Add(Received(0, 1, 100));
+  LoadReport later = Received(0, 2, 100);
+  later.step_last = 5000000;
+  now_ = absl::Seconds(500);
+  EXPECT_EQ(Add(later), ReportOutcome::kAccepted);
+}
+
+TEST_F(PlausibilityTest, ARankWhoseStepsDriftFromTheOthersIsNamed) {
+  for (int rank = 0; rank < 4; ++rank) {
+    const std::uint64_t steps = rank == 2 ? 5000 : 20000;
+    Add(ReportBuilder(initial_).Rank(rank).Steps(1, steps).Counts(Counts(4, steps)).Build());
+  }
+  const auto drifting = window_.DriftingRanks(now_);
+  ASSERT_EQ(drifting.size(), 1);
+  EXPECT_EQ(drifting[0].first, RankId(2));
+  EXPECT_EQ(drifting[0].second,
+            "rank 2: its step is 15000 behind that of the median rank; the ranks of a group step "
+            "together");
+  EXPECT_THAT(window_.DriftingRanks(now_ + absl::Minutes(1)), IsEmpty())
+      << "a silent rank does not drift, it is missing";
+}
+
+TEST_F(PlausibilityTest, ARankWithTheOtherFormIsNamedUntilMostHaveIt) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  EXPECT_EQ(Add(Sent(0, 2, 100)), ReportOutcome::kImplausible);
+  EXPECT_EQ(window_.refusal(),
+            "rank 0: reports picks sent where most ranks of the group report the other form");
+  EXPECT_EQ(Add(Sent(1, 2, 100)), ReportOutcome::kImplausible);
+  EXPECT_NE(Add(Sent(2, 2, 100)), ReportOutcome::kImplausible) << "three of four";
+  EXPECT_EQ(Add(Received(3, 2, 100)), ReportOutcome::kImplausible);
+  EXPECT_EQ(batches(), 1);
+}
+
+TEST_F(PlausibilityTest, PicksSentGiveTheDemandOfEachRow) {
+  EXPECT_EQ(window_.demand(), nullptr);
+  // Row 0 sends to expert 5, row 1 to all.
+  for (int rank : {0, 1}) {
+    LoadReport report = Sent(rank, 1, 0);
+    for (int layer = 0; layer < 2; ++layer) report.counts[layer * 8 + 5] = 30;
+    EXPECT_EQ(Add(report), ReportOutcome::kAccepted);
+  }
+  for (int rank : {2, 3}) EXPECT_EQ(Add(Sent(rank, 1, 2)), ReportOutcome::kAccepted);
+  ASSERT_NE(window_.demand(), nullptr);
+  const Demand& demand = *window_.demand();
+  EXPECT_EQ(demand.num_layers(), 2);
+  EXPECT_EQ(demand.num_rows(), 2);
+  EXPECT_THAT(demand.picks(LayerId(1), RowId(0)), ElementsAre(0, 0, 0, 0, 0, 6, 0, 0));
+  EXPECT_THAT(demand.picks(LayerId(1), RowId(1)), ElementsAre(4, 4, 4, 4, 4, 4, 4, 4));
+  EXPECT_EQ(demand.Load(), window_.estimate().mean);
+  EXPECT_THAT(window_.estimate().mean.layer(LayerId(0)), ElementsAre(4, 4, 4, 4, 4, 10, 4, 4));
+}
+
+TEST_F(PlausibilityTest, TheDemandIsAveragedAsTheEstimateIs) {
+  LoadWindowOptions options = Options();
+  options.averaging = Averaging::kHalfLifeSteps;
+  options.half_life_steps = 10;
+  LoadWindow window(shape_, topology_, options);
+  for (std::uint64_t batch : {1, 2, 3}) {
+    for (int rank = 0; rank < 4; ++rank) {
+      LoadReport report = Sent(rank, batch, 1);
+      for (std::uint64_t& count : report.counts) count = 10 * batch * batch;
+      ASSERT_TRUE(window.Add(report, now_).ok());
+    }
+  }
+  ASSERT_EQ(window.estimate().batches, 3);
+  const LoadMatrix load = window.demand()->Load();
+  for (int expert = 0; expert < 8; ++expert) {
+    EXPECT_DOUBLE_EQ(load.at(LayerId(1), ExpertId(expert)),
+                     window.estimate().mean.at(LayerId(1), ExpertId(expert)));
+  }
+}
+
+TEST_F(PlausibilityTest, PicksReceivedTellNoDemand) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  EXPECT_EQ(batches(), 1);
+  EXPECT_EQ(window_.demand(), nullptr);
+}
+
+}  // namespace
+}  // namespace ballast
