@@ -67,7 +67,7 @@ std::string Plausibility::JudgeSums(RankId rank, const ReportGain& gain) const {
       return absl::StrCat("rank ", rank.value, ", layer ", layer, ": ", sum, " picks of ",
                           gain.tokens, " tokens, not ", expected, " (top-", shape_.top_k, ")");
     }
-    if (sum < smallest) smallest = sum, smallest_layer = layer;
+    if (sum > 0 && sum < smallest) smallest = sum, smallest_layer = layer;
     if (sum > largest) largest = sum, largest_layer = layer;
   }
   if (largest < PlausibilityLimits::kMinPicks ||

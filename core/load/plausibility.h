@@ -27,8 +27,9 @@ struct PlausibilityLimits {
   // Picks of a report below which nothing is concluded from their distribution.
   static constexpr std::uint64_t kMinPicks = 1000;
   // Largest over smallest sum of a layer: each token makes top-k picks in every layer. Dropped
-  // tokens are fewer than this; a layer counted twice is 2.
-  static constexpr double kLayerSpread = 1.1;
+  // tokens are fewer than this; a layer counted twice is 2. Layers without a pick were not
+  // measured.
+  static constexpr double kLayerSpread = 1.5;
   // Steps between two reports, with 10,000 more for each second between them.
   static constexpr std::uint64_t kStepJump = 1000000;
   static constexpr std::uint64_t kStepsPerSecond = 10000;
