@@ -57,7 +57,8 @@ void FillRollout(const RolloutView& rollout, absl::Duration now, v1::Explanation
   answer->set_waiting_for(rollout.waiting_for);
   answer->set_ranks(static_cast<std::uint32_t>(rollout.workers.size()));
   for (std::size_t rank = 0; rank < rollout.workers.size(); ++rank) {
-    if (HasSession(rollout.workers[rank].state)) continue;
+    const WorkerView& worker = rollout.workers[rank];
+    if (HasSession(worker.state) && !worker.silent) continue;
     answer->add_missing_ranks(static_cast<std::uint32_t>(rank));
   }
 }

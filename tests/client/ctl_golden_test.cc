@@ -148,6 +148,12 @@ TEST_F(CtlGoldenTest, PlanDiffRefusesWhatIsNotThere) {
 
 TEST_F(CtlGoldenTest, Explain) { ExpectGoldens("explain", {"explain", "decode0"}, 0); }
 
+TEST_F(CtlGoldenTest, ExplainNamesSilentRanksAmongTheMissing) {
+  daemon_.clock().Advance(absl::Seconds(30));
+  for (int turn = 0; turn < 2; ++turn) daemon_.decode().Turn();
+  EXPECT_THAT(Run({"explain", "decode0"}).out, HasSubstr("4 of 4 ranks are missing: 0-3."));
+}
+
 // Sleeps not at all; what happens meanwhile is scripted.
 class ScriptedClock final : public Clock {
  public:
