@@ -178,8 +178,8 @@ class HandTurnedDaemon {
     prefill_->Heartbeat();
   }
 
-  // A plan for decode0, which its ranks begin to load.
-  void SolveAgain() { decode_->Report(2000, {{1, 1}, {1, 1}, {900, 800}, {1, 1}}); }
+  // A plan for decode0, which its ranks begin to load. So few picks are not called implausible.
+  void SolveAgain() { decode_->Report(2000, {{1, 1}, {1, 1}, {400, 350}, {1, 1}}); }
 
  private:
   static GroupConfig Decode() {
