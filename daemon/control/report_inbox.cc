@@ -42,7 +42,7 @@ bool ReportInbox::TryPut(LoadReport& report) {
 void ReportInbox::Recycle(std::vector<LoadReport>& reports) {
   for (LoadReport& report : reports) {
     const std::size_t capacity = report.counts.capacity();
-    if (capacity == 0 || spare_counts_ + capacity > kMaxCounts) continue;
+    if (capacity == 0 || spare_counts_ + capacity > kMaxSpareCounts) continue;
     spare_counts_ += capacity;
     spares_.push_back(std::move(report.counts));
   }

@@ -25,6 +25,8 @@ class ReportInbox {
   static constexpr std::size_t kMaxReports = 4096;
   // Chosen: 32 MiB; two rounds of 128 ranks that report 58 x 256 counts.
   static constexpr std::size_t kMaxCounts = std::size_t{4} << 20;
+  // Chosen: 8 MiB of buffers are kept, so that a backlog does not hold its memory for ever.
+  static constexpr std::size_t kMaxSpareCounts = std::size_t{1} << 20;
   // Chosen: 3 s of reports every 50 ms. One rank that floods can not take the room of others.
   static constexpr int kMaxOfOneRank = 64;
 

@@ -86,6 +86,18 @@ TEST(ReportInboxTest, MemoryIsBoundedByCountsAndByReports) {
   EXPECT_EQ(taken, ReportInbox::kMaxReports);
 }
 
+TEST(ReportInboxTest, ABacklogDoesNotKeepItsMemory) {
+  SimulatedClock clock;
+  ReportInbox inbox(2);
+  ASSERT_TRUE(Put(inbox, Report(0, 1, ReportInbox::kMaxSpareCounts + 1)));
+  std::vector<LoadReport> reports;
+  inbox.TakeAll(clock, clock.Uptime(), reports);
+  inbox.TakeAll(clock, clock.Uptime(), reports);
+  LoadReport next = Report(0, 2);
+  ASSERT_TRUE(inbox.TryPut(next));
+  EXPECT_EQ(next.counts.capacity(), 0);
+}
+
 TEST(ReportInboxTest, TheFirstReportWakesTheReader) {
   ReportInbox inbox(1);
   std::vector<LoadReport> reports;
