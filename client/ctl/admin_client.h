@@ -11,9 +11,9 @@
 
 namespace ballast::ctl {
 
-// Where the daemon's admin service answers, unless --socket or BALLAST_ADMIN_SOCKET say
-// otherwise.
-inline constexpr char kDefaultSocket[] = "/var/lib/ballastd/admin.sock";
+// Where the admin service of an installed daemon answers, as the example configuration has it;
+// --socket or BALLAST_ADMIN_SOCKET name another place.
+inline constexpr char kDefaultSocket[] = "/run/ballastd/admin.sock";
 
 // Adds `--socket PATH`, with the environment variable and the default above.
 void AddSocketOption(CLI::App* command, std::string* path);

@@ -117,8 +117,11 @@ std::string NextStep(const v1::GroupStatus& group) {
   if (group.observe_only()) {
     return absl::StrCat(name, ": observes only, adopts no plan", see);
   }
-  if (group.hold() == "coverage_low" || group.hold() == "window_young") {
-    return absl::StrCat(name, ": waits for load, ", group.hold(), see);
+  if (group.hold() == "coverage_low") {
+    return absl::StrCat(name, ": waits for reports of more ranks", see);
+  }
+  if (group.hold() == "window_young") {
+    return absl::StrCat(name, ": waits for more batches of load", see);
   }
   return "";
 }

@@ -196,7 +196,8 @@ TEST_F(CtlQueryTest, StatusSaysWhetherThePlanOnItsWayMayStillBeAborted) {
 TEST_F(CtlQueryTest, StatusSaysWhatHoldsAGroupThatIsWellBack) {
   v1::GroupStatus* group = fake_.status.mutable_groups(0);
   group->set_hold("window_young");
-  EXPECT_THAT(Run({"status"}).out, HasSubstr("waits for load, window_young.  See: ballastctl exp"));
+  EXPECT_THAT(Run({"status"}).out,
+              HasSubstr("waits for more batches of load.  See: ballastctl exp"));
   group->set_observe_only(true);
   EXPECT_THAT(Run({"status"}).out, HasSubstr("NEXT  decode0: observes only, adopts no plan"));
   group->set_paused(true);
