@@ -59,7 +59,9 @@ endfunction()
 
 # ballast_test(NAME topology_test SRCS topology_test.cc DEPS model
 #   [LABELS golden] [TIMEOUT 60] [ARGS ...])
-# One binary, one ctest entry.
+# One binary, one ctest entry. TIMEOUT is in seconds of the release build; a sanitizer's preset
+# gives BALLAST_TEST_TIME_FACTOR times as many.
+set(BALLAST_TEST_TIME_FACTOR 1 CACHE STRING "What the tests' time limits are multiplied by")
 function(ballast_test)
   cmake_parse_arguments(arg "" "NAME;TIMEOUT" "SRCS;DEPS;PRIVATE_DEPS;LABELS;ARGS" ${ARGN})
   add_executable(${arg_NAME} ${arg_SRCS})
@@ -76,6 +78,7 @@ function(ballast_test)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * ${BALLAST_TEST_TIME_FACTOR}")
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
   set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
