@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -61,6 +62,10 @@ class InstallTest : public ::testing::Test {
                                            std::map<std::string, std::string> variables) {
     const std::vector<std::string> own = absl::StrSplit(Setting("Environment"), '=');
     variables.insert({own.at(0), own.at(1)});
+    // A daemon built with a sanitizer goes on by the sanitizer's own settings of this test run.
+    for (const char* settings : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+      if (const char* value = getenv(settings)) variables.insert({settings, value});
+    }
     std::string command = Setting(name);
     std::vector<std::string> argv = {"/usr/bin/env", "-i"};
     for (const auto& [variable, value] : variables) {
