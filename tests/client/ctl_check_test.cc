@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "client/ctl/check_report.h"
 #include "client/ctl/version_command.h"
 #include "client/ctl/yaml_writer.h"
@@ -199,6 +200,16 @@ TEST_F(CtlCheckTest, ExitsWithZeroIfAllIsWell) {
   EXPECT_THAT(run.out, HasSubstr("ok    reachable         " + daemon_.address));
   EXPECT_EQ(daemon_.query.coverage_request.ep_group(), "decode0");
   EXPECT_THAT(Run({"--all"}).out, HasSubstr("rank decode0 3"));
+}
+
+TEST_F(CtlCheckTest, PrintsTheLinesInAllForms) {
+  daemon_.query.health.mutable_checks(0)->set_ok(false);
+  ExpectGoldens("check", {}, 1, [&](const auto& words) {
+    CtlRun run = Run(words);
+    run.out = absl::StrReplaceAll(
+        run.out, {{daemon_.address, "127.0.0.1:7441"}, {ProgramVersion(), "VERSION"}});
+    return run;
+  });
 }
 
 TEST_F(CtlCheckTest, ExitsWithOneIfSomethingFails) {

@@ -7,14 +7,15 @@
 
 #include <cstdio>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/ctl/completion_command.h"
+#include "tests/client/ctl_help.h"
 #include "tests/client/ctl_runner.h"
+#include "tests/client/golden_file.h"
 
 namespace ballast::ctl {
 namespace {
@@ -24,21 +25,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsSupersetOf;
 using testing::Not;
-
-// The commands that --help lists below "Subcommands:".
-std::vector<std::string> CommandsOfHelp(std::vector<std::string> words) {
-  words.push_back("--help");
-  std::vector<std::string> commands;
-  bool listing = false;
-  std::istringstream help(RunCtl(words).out);
-  for (std::string line; std::getline(help, line);) {
-    if (listing && line.size() > 2 && line[0] == ' ' && line[2] != ' ') {
-      commands.push_back(line.substr(2, line.find(' ', 2) - 2));
-    }
-    if (line == "Subcommands:") listing = true;
-  }
-  return commands;
-}
 
 class CtlCompletionTest : public testing::Test {
  protected:
@@ -72,6 +58,12 @@ class CtlCompletionTest : public testing::Test {
 
 TEST_F(CtlCompletionTest, BashTakesTheScript) {
   EXPECT_EQ(Bash("complete -p ballastctl"), "complete -o default -F _ballastctl ballastctl");
+}
+
+TEST_F(CtlCompletionTest, PrintsTheScriptOfEachShell) {
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    ExpectGolden("completion_" + shell, RunCtl({"completion", shell}).out);
+  }
 }
 
 TEST_F(CtlCompletionTest, EveryCommandOfTheHelpIsOffered) {

@@ -80,6 +80,12 @@ TEST_F(CtlCoverageTest, ALossThatUncoversExpertsFails) {
   EXPECT_FALSE(daemon_.query.coverage_request.has_version());
 }
 
+TEST_F(CtlCoverageTest, PrintsTheAnswerInAllForms) {
+  daemon_.query.coverage = LossOfRowOne(3);
+  ExpectGoldens("coverage", {"decode0", "--lose", "row1"}, 1,
+                [&](const auto& words) { return Run(words); });
+}
+
 TEST_F(CtlCoverageTest, ALossThatIsCoveredIsOk) {
   daemon_.query.coverage = LossOfRowOne(0);
   const CtlRun run = Run({"--lose", "row1"});

@@ -151,6 +151,16 @@ TEST_F(CtlLoadTest, AsksForGroupAndLayer) {
   EXPECT_EQ(run.out, TextOf(SmallLoad(), LoadBy::kRank, 20));
 }
 
+TEST_F(CtlLoadTest, PrintsTheLoadInAllForms) {
+  ExpectGoldens("load", {"decode0", "--top", "2"}, 0,
+                [&](const auto& words) { return Run(words); });
+}
+
+TEST_F(CtlLoadTest, PrintsWhatWasSentInAllForms) {
+  const std::string rows = "step,layer,expert,picks_per_step\n5,0,0,1\n9,1,3,2.5\n";
+  ExpectGoldens("load_send", {}, 0, [&](const auto& words) { return Send(rows, words); });
+}
+
 TEST_F(CtlLoadTest, TopAndByMustBeKnown) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"--top", "-1"}, {"--by", "node"}, {"--layer", "x"}}) {
@@ -183,6 +193,7 @@ TEST_F(CtlLoadTest, ExportsRows) {
   EXPECT_EQ(csv.exit_code, 0) << csv.err;
   ExpectGolden("load_export_csv", csv.out);
   ExpectGolden("load_export_jsonl", Run({"export", "--format", "jsonl"}).out);
+  ExpectGolden("load_export_solve", Run({"export", "--format", "solve"}).out);
   EXPECT_EQ(Run({"export", "--format", "xml"}).exit_code, 2);
 }
 

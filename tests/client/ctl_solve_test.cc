@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/client/ctl_runner.h"
+#include "tests/client/golden_file.h"
 #include "tests/golden/eplb_vectors.h"
 
 namespace ballast::ctl {
@@ -44,6 +45,13 @@ TEST(CtlSolveTest, TakesEveryStoredVectorAsItIs) {
       }
       EXPECT_EQ(answer["policy"], vector["policy"]);
     }
+  }
+}
+
+TEST(CtlSolveTest, PrintsTheAnswerInAllForms) {
+  for (const char* command : {"solve", "bound"}) {
+    ExpectGoldens(command, {command, "--input", "-"}, 0,
+                  [](const auto& words) { return RunCtl(words, kRequest); });
   }
 }
 

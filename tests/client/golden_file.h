@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 namespace ballast::ctl {
 
@@ -24,6 +25,21 @@ inline void ExpectGolden(const std::string& name, const std::string& text) {
   const std::string expected{std::istreambuf_iterator<char>(file),
                              std::istreambuf_iterator<char>()};
   EXPECT_EQ(text, expected) << path;
+}
+
+// The command in each form, by `run`: one exit code, nothing on stderr, and the golden files
+// NAME.table, NAME.json and NAME.yaml.
+template <typename Run>
+void ExpectGoldens(const std::string& name, const std::vector<std::string>& words, int exit_code,
+                   const Run& run) {
+  for (const std::string form : {"table", "json", "yaml"}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"-o", form});
+    const auto done = run(all);
+    EXPECT_EQ(done.exit_code, exit_code) << name << "." << form << done.err;
+    EXPECT_EQ(done.err, "") << name << "." << form;
+    ExpectGolden(name + "." + form, done.out);
+  }
 }
 
 }  // namespace ballast::ctl

@@ -167,6 +167,7 @@ class HandTurnedDaemon {
   const std::string& address() const { return address_; }
   HandTurnedGroup& decode() { return *decode_; }
   HandTurnedGroup& prefill() { return *prefill_; }
+  const GroupDirectory& groups() const { return *groups_; }
   InMemoryPlanStore& store() { return store_; }
   SimulatedClock& clock() { return clock_; }
   void Stop() { server_->Shutdown(); }
