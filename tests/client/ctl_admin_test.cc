@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ballast/v1/admin.grpc.pb.h"
+#include "tests/base/temp_folder.h"
 #include "tests/client/ctl_runner.h"
 
 namespace ballast::ctl {
@@ -81,8 +82,6 @@ class FakeAdmin final : public v1::Admin::Service {
 class CtlAdminTest : public ::testing::Test {
  protected:
   CtlAdminTest() {
-    std::string folder = "/tmp/ballast_ctl_admin_XXXXXX";
-    path_ = std::string(mkdtemp(folder.data())) + "/admin.sock";
     grpc::ServerBuilder builder;
     builder.AddListeningPort("unix:" + path_, grpc::InsecureServerCredentials());
     builder.RegisterService(&admin_);
@@ -114,7 +113,8 @@ class CtlAdminTest : public ::testing::Test {
     return {code, out.str(), err.str()};
   }
 
-  std::string path_;
+  const TempFolder folder_{"ctl_admin"};
+  const std::string path_ = folder_.File("admin.sock");
   FakeAdmin admin_;
   std::unique_ptr<grpc::Server> server_;
 };

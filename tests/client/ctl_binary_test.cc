@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/base/temp_folder.h"
+
 namespace ballast {
 namespace {
 
@@ -33,8 +35,8 @@ std::string Slurp(const std::string& path) {
 
 // `arguments` is shell text without anything to quote.
 ProgramRun RunProgram(const std::string& arguments, const std::string& input) {
-  const std::string base =
-      testing::TempDir() + "/ctl_binary_test_" + std::to_string(static_cast<unsigned>(getpid()));
+  const TempFolder folder("ctl_binary");
+  const std::string base = folder.File("run");
   std::ofstream(base + ".in", std::ios::binary) << input;
   const std::string command = std::string(BALLAST_BINARY_DIR "/ballastctl ") + arguments + " <" +
                               base + ".in >" + base + ".out 2>" + base + ".err";
@@ -55,7 +57,8 @@ TEST(CtlBinaryTest, MeasuresTheSolve) {
 }
 
 TEST(CtlBinaryTest, ReadsFiles) {
-  const std::string path = testing::TempDir() + "/ctl_binary_test_request.json";
+  const TempFolder folder("ctl_binary");
+  const std::string path = folder.File("request.json");
   std::ofstream(path) << kRequest;
   EXPECT_EQ(RunProgram("solve --input " + path, "").exit_code, 0);
 }

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/store/plan_store.h"
+#include "tests/base/temp_folder.h"
 #include "tests/contract/store_implementations.h"
 #include "tests/store/decision_builder.h"
 #include "tests/store/plan_builder.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast {
 namespace {

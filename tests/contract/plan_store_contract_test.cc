@@ -11,9 +11,9 @@
 
 #include "core/store/plan_store.h"
 #include "core/store/plan_store_errors.h"
+#include "tests/base/temp_folder.h"
 #include "tests/contract/store_implementations.h"
 #include "tests/store/plan_builder.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast {
 namespace {

@@ -10,7 +10,7 @@
 #include "core/store/in_memory_plan_store.h"
 #include "core/store/plan_store.h"
 #include "daemon/store/sqlite_plan_store.h"
-#include "tests/store/temp_folder.h"
+#include "tests/base/temp_folder.h"
 
 namespace ballast {
 

@@ -20,6 +20,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/base/temp_folder.h"
 #include "tests/integration/child_process.h"
 
 namespace ballast {
@@ -82,10 +83,10 @@ std::string Reflect(const std::shared_ptr<grpc::Channel>& channel, grpc::Status*
 
 class AdminServiceTest : public ::testing::Test {
  protected:
-  AdminServiceTest() : folder_(MakeTempFolder("admin")), log_("error", false) {
+  AdminServiceTest() : log_("error", false) {
     config_ = *ParseConfig(kConfig);
-    config_.admin_socket = folder_ + "/admin.sock";
-    config_.admin_audit_path = folder_ + "/audit.log";
+    config_.admin_socket = folder_.File("admin.sock");
+    config_.admin_audit_path = folder_.File("audit.log");
     daemon_ = *Daemon::Start(config_, log_, RealClock());
     stub_ = v1::Admin::NewStub(Channel());
   }
@@ -132,7 +133,7 @@ class AdminServiceTest : public ::testing::Test {
     return lines;
   }
 
-  const std::string folder_;
+  const TempFolder folder_{"admin"};
   Config config_;
   EventLog log_;
   std::unique_ptr<Daemon> daemon_;
@@ -281,7 +282,7 @@ TEST_F(AdminServiceTest, ASocketInUseOrAFileInItsPlaceIsNamed) {
   EXPECT_EQ(in_use.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(in_use.message()), HasSubstr("another process listens"));
   Config config = config_;
-  config.admin_socket = folder_ + "/file";
+  config.admin_socket = folder_.File("file");
   std::ofstream(config.admin_socket) << "precious";
   EXPECT_THAT(std::string(Daemon::Start(config, log_, RealClock()).status().message()),
               HasSubstr("no socket"));

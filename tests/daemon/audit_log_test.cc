@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/base/temp_folder.h"
 #include "tests/integration/child_process.h"
 
 namespace ballast {
@@ -49,7 +50,8 @@ TEST(AuditLogTest, ARefusedCallHasTheSameKeys) {
 }
 
 TEST(AuditLogTest, LinesAreAppendedOverRestartsAndForTheOwnerOnly) {
-  const std::string path = MakeTempFolder("audit") + "/audit.log";
+  const TempFolder folder("audit");
+  const std::string path = folder.File("audit.log");
   EventLog log("error", false);
   for (int start = 0; start < 2; ++start) {
     auto audit = AuditLog::Open(path, log);

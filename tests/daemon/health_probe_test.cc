@@ -16,8 +16,8 @@
 #include "daemon/store/sqlite_plan_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/base/temp_folder.h"
 #include "tests/integration/child_process.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast {
 namespace {

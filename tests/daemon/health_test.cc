@@ -20,9 +20,9 @@
 #include "daemon/store/sqlite_plan_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/base/temp_folder.h"
 #include "tests/daemon/fake_group.h"
 #include "tests/store/fault_vfs.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast {
 namespace {

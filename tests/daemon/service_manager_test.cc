@@ -8,7 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/integration/child_process.h"
+#include "tests/base/temp_folder.h"
 #include "tests/integration/notify_socket.h"
 
 namespace ballast {
@@ -18,7 +18,7 @@ using ::testing::ElementsAre;
 
 class ServiceManagerTest : public ::testing::Test {
  protected:
-  ServiceManagerTest() : socket_(MakeTempFolder("notify") + "/socket") {
+  ServiceManagerTest() : socket_(folder_.File("socket")) {
     setenv("NOTIFY_SOCKET", socket_.path().c_str(), 1);
   }
   ~ServiceManagerTest() override {
@@ -31,6 +31,7 @@ class ServiceManagerTest : public ::testing::Test {
     return socket_.messages();
   }
 
+  const TempFolder folder_{"notify"};
   NotifySocket socket_;
   ServiceManager manager_;
 };

@@ -14,8 +14,8 @@
 
 #include "core/base/random.h"
 #include "daemon/store/sqlite_plan_store.h"
+#include "tests/base/temp_folder.h"
 #include "tests/store/plan_builder.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast {
 namespace {

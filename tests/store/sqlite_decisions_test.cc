@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "daemon/store/sqlite_plan_store.h"
+#include "tests/base/temp_folder.h"
 #include "tests/store/decision_builder.h"
 #include "tests/store/fault_vfs.h"
 #include "tests/store/plan_builder.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast {
 namespace {

@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/base/temp_folder.h"
 #include "tests/store/fault_vfs.h"
 #include "tests/store/plan_builder.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast {
 namespace {
