@@ -19,20 +19,16 @@
 namespace ballast {
 namespace {
 
-bool always_false = false;
-const absl::Condition never(
-    +[](bool* value) { return *value; }, &always_false);
-
-// Polls every 10 ms until `done` says so or the time is over; says whether it was done.
-template <typename Done>
-bool PollUntil(int seconds, Done done) {
+// Asks `done` every 20 ms until it says so or the time is over; says whether it did.
+bool PollUntil(int seconds, const std::function<bool()>& done) {
   Clock& clock = RealClock();
   absl::Mutex mutex;
   absl::MutexLock lock(&mutex);
+  bool never = false;
   const absl::Duration deadline = clock.Uptime() + absl::Seconds(seconds);
   while (!done()) {
     if (clock.Uptime() >= deadline) return false;
-    clock.WaitUntil(mutex, never, clock.Uptime() + absl::Milliseconds(10));
+    clock.WaitUntil(mutex, absl::Condition(&never), clock.Uptime() + absl::Milliseconds(20));
   }
   return true;
 }
@@ -46,6 +42,10 @@ sockaddr_in Loopback(int port) {
 }
 
 }  // namespace
+
+const int kPatienceSeconds = 120 * BALLAST_TEST_TIME_FACTOR;
+
+bool AwaitCondition(const std::function<bool()>& done) { return PollUntil(kPatienceSeconds, done); }
 
 std::unique_ptr<ChildProcess> ChildProcess::Start(const std::vector<std::string>& argv,
                                                   const std::string& log_stem) {
@@ -79,6 +79,11 @@ std::optional<int> ChildProcess::Wait(int seconds) {
   return exit_code_;
 }
 
+std::optional<int> ChildProcess::End(int signal) {
+  Signal(signal);
+  return Wait();
+}
+
 bool ChildProcess::running() {
   if (exit_code_.has_value()) return false;
   int status = 0;
@@ -89,6 +94,10 @@ bool ChildProcess::running() {
 
 std::string ChildProcess::Out() const { return ReadFile(log_stem_ + ".out"); }
 std::string ChildProcess::Err() const { return ReadFile(log_stem_ + ".err"); }
+
+bool ChildProcess::AwaitErr(const std::string& text, std::size_t offset) {
+  return WaitForErr(text, kPatienceSeconds, offset);
+}
 
 bool ChildProcess::WaitForErr(const std::string& text, int seconds, std::size_t offset) {
   const auto found = [&] { return Err().find(text, offset) != std::string::npos; };
@@ -110,15 +119,19 @@ std::string MakeTempFolder(const std::string& name) {
   return path;
 }
 
-int FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+int FreePort() { return ReservedPort().port(); }
+
+ReservedPort::ReservedPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const int yes = 1;
+  BALLAST_CHECK(setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0);
   sockaddr_in address = Loopback(0);
-  BALLAST_CHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  BALLAST_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
   socklen_t size = sizeof(address);
-  BALLAST_CHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  close(fd);
-  return ntohs(address.sin_port);
+  BALLAST_CHECK(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  port_ = ntohs(address.sin_port);
 }
+
+ReservedPort::~ReservedPort() { close(fd_); }
 
 std::string HttpGet(int port, const std::string& path) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);

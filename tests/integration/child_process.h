@@ -3,12 +3,17 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace ballast {
+
+// Waits end after so long, times the tests' time factor; only a fault of what is tested takes that
+// long.
+extern const int kPatienceSeconds;
 
 // A program under test in a process of its own, with its two output streams in files.
 // Killed when it goes out of scope. Not thread-safe.
@@ -21,13 +26,18 @@ class ChildProcess {
 
   void Signal(int signal);
   // Exit code, or 128 + signal; waits for the end, nullopt after `seconds`.
-  std::optional<int> Wait(int seconds);
+  std::optional<int> Wait(int seconds = kPatienceSeconds);
+  // The same after a signal.
+  std::optional<int> End(int signal);
   bool running();
 
   pid_t pid() const { return pid_; }
   std::string Out() const;
   std::string Err() const;
 
+  // Waits until the text appears in the error stream (from `offset` on); false if the process
+  // ends without it.
+  [[nodiscard]] bool AwaitErr(const std::string& text, std::size_t offset = 0);
   // Waits until the text appears in the error stream (from `offset` on) or the process ends.
   bool WaitForErr(const std::string& text, int seconds, std::size_t offset = 0);
 
@@ -47,6 +57,27 @@ std::string MakeTempFolder(const std::string& name);
 
 // A TCP port of loopback that was free a moment ago.
 int FreePort();
+
+// A TCP port of loopback for one program under test at a time, which may come and go: as long as
+// this lives, the system gives the port to nobody who asks for any port. The program must listen
+// with SO_REUSEADDR, as our daemon does.
+class ReservedPort {
+ public:
+  ReservedPort();
+  ~ReservedPort();
+
+  ReservedPort(const ReservedPort&) = delete;
+  ReservedPort& operator=(const ReservedPort&) = delete;
+
+  int port() const { return port_; }
+
+ private:
+  int fd_ = -1;  // Bound, but not listening.
+  int port_ = 0;
+};
+
+// Asks `done` every 20 ms until it says so; false after kPatienceSeconds.
+bool AwaitCondition(const std::function<bool()>& done);
 
 // Answer, headers included, to a GET from a server on this machine; "" if it can not be reached.
 std::string HttpGet(int port, const std::string& path);

@@ -11,28 +11,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
-#include "tests/integration/child_process.h"
+#include "tests/integration/test_daemon.h"
 
 namespace ballast {
 namespace {
-
-constexpr char kConfig[] = R"(
-grpc: {listen: "127.0.0.1:GRPC"}
-http: {listen: "127.0.0.1:HTTP"}
-store: {path: "FOLDER/ballast.db"}
-session: {heartbeat_period: 200ms, report_period: 50ms}
-load: {batch_steps: 10, half_life_steps: 100}
-planning: {solve_every_steps: 60, min_interval: 100ms, moe_seconds_per_step: 0.02}
-groups:
-  - name: demo
-    model: {layers: 24, experts: 32, top_k: 4, expert_bytes: 13219200}
-    ranks: 16
-    row_size: 4
-    slots_per_rank: 3
-)";
 
 // Of a text in Prometheus' format.
 struct Exposition {
@@ -61,45 +45,23 @@ Exposition Parse(const std::string& text) {
   return exposition;
 }
 
-class MetricsProcessTest : public ::testing::Test {
- protected:
-  MetricsProcessTest() : folder_(MakeTempFolder("metrics")), grpc_(FreePort()), http_(FreePort()) {
-    std::ofstream(folder_ + "/ballastd.yaml") << absl::StrReplaceAll(
-        kConfig,
-        {{"GRPC", absl::StrCat(grpc_)}, {"HTTP", absl::StrCat(http_)}, {"FOLDER", folder_}});
-  }
+// The text of a scrape while a fleet runs a plan that the daemon made.
+std::string ScrapeAtWork(TestDaemon& daemon) {
+  EXPECT_TRUE(daemon.Start());
+  auto fleet = daemon.StartFleet();
+  EXPECT_TRUE(daemon.AwaitInLog("event=plan.active"));
+  // The prediction of the plan is published with the control loop's next turn.
+  std::string text;
+  EXPECT_TRUE(AwaitCondition([&] {
+    text = daemon.Metrics();
+    return text.find("\nballast_layer_predicted_imbalance_ratio{") != std::string::npos;
+  })) << text;
+  return text.substr(text.find("\r\n\r\n") + 4);
+}
 
-  // The text of a scrape while a fleet runs a plan that the daemon made.
-  std::string ScrapeAtWork() {
-    daemon_ = ChildProcess::Start(
-        {BALLAST_BINARY_DIR "/ballastd", "--config", folder_ + "/ballastd.yaml"},
-        folder_ + "/ballastd");
-    EXPECT_TRUE(daemon_->WaitForErr("event=daemon.ready", 30)) << daemon_->Err();
-    fleet_ = ChildProcess::Start(
-        {BALLAST_BINARY_DIR "/ballast_fleet", "--daemon", absl::StrCat("127.0.0.1:", grpc_),
-         "--group", "demo", "--trace", BALLAST_TEST_DATA "/traces/gpt-oss-20b-decode.trace",
-         "--ranks", "16", "--row-size", "4", "--slots-per-rank", "3", "--step-ms", "10", "--steps",
-         "100000", "--once"},
-        folder_ + "/fleet");
-    EXPECT_TRUE(daemon_->WaitForErr("event=plan.active", 60)) << daemon_->Err();
-    // The prediction of the plan is published with the control loop's next turn.
-    std::string text;
-    do {
-      text = HttpGet(http_, "/metrics");
-    } while (daemon_->running() && fleet_->running() &&
-             text.find("\nballast_layer_predicted_imbalance_ratio{") == std::string::npos);
-    return text.substr(text.find("\r\n\r\n") + 4);
-  }
-
-  const std::string folder_;
-  const int grpc_;
-  const int http_;
-  std::unique_ptr<ChildProcess> daemon_;
-  std::unique_ptr<ChildProcess> fleet_;
-};
-
-TEST_F(MetricsProcessTest, AreAllThatIsPromisedAndPassPromtool) {
-  const std::string text = ScrapeAtWork();
+TEST(MetricsProcessTest, AreAllThatIsPromisedAndPassPromtool) {
+  TestDaemon daemon("metrics");
+  const std::string text = ScrapeAtWork(daemon);
   const Exposition live = Parse(text);
   const Exposition expected = Parse(ReadFile(BALLAST_TEST_DATA "/metrics/expected.prom"));
   ASSERT_GE(expected.type_of.size(), 29);
@@ -117,11 +79,11 @@ TEST_F(MetricsProcessTest, AreAllThatIsPromisedAndPassPromtool) {
     EXPECT_TRUE(live.type_of.contains(name)) << name;
   }
 
-  std::ofstream(folder_ + "/scrape.prom") << text;
+  std::ofstream(daemon.File("scrape.prom")) << text;
   const std::string check =
-      absl::StrCat("'" BALLAST_SOURCE_DIR "/deploy/promtool' check metrics <'", folder_,
-                   "/scrape.prom' >'", folder_, "/promtool' 2>&1");
-  EXPECT_EQ(std::system(check.c_str()), 0) << ReadFile(folder_ + "/promtool");
+      absl::StrCat("'" BALLAST_SOURCE_DIR "/deploy/promtool' check metrics <'",
+                   daemon.File("scrape.prom"), "' >'", daemon.File("promtool"), "' 2>&1");
+  EXPECT_EQ(std::system(check.c_str()), 0) << ReadFile(daemon.File("promtool"));
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "core/base/clock.h"
 #include "gtest/gtest.h"
 
 namespace ballast {
@@ -51,19 +50,6 @@ pid_t WorkerPid(const ChildProcess& fleet, int rank) {
     if (!(children >> pid)) return 0;
   }
   return pid;
-}
-
-bool AwaitCondition(const std::function<bool()>& done) {
-  Clock& clock = RealClock();
-  absl::Mutex mutex;
-  absl::MutexLock lock(&mutex);
-  bool never = false;
-  const absl::Duration deadline = clock.Uptime() + absl::Seconds(ProcessLine::kPatienceSeconds);
-  while (!done()) {
-    if (clock.Uptime() >= deadline) return false;
-    clock.WaitUntil(mutex, absl::Condition(&never), clock.Uptime() + absl::Milliseconds(50));
-  }
-  return true;
 }
 
 ProcessLine::ProcessLine(const std::string& name, const std::string& config)

@@ -83,9 +83,6 @@ std::uint64_t Number(const nlohmann::json& value);
 // The worker process of a rank: the fleet forks them in the order of their ranks. 0: none.
 pid_t WorkerPid(const ChildProcess& fleet, int rank);
 
-// Asks `done` every 50 ms; false after ProcessLine::kPatienceSeconds.
-bool AwaitCondition(const std::function<bool()>& done);
-
 }  // namespace ballast
 
 #endif  // BALLAST_TESTS_INTEGRATION_PROCESS_LINE_H_
