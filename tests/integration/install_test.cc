@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/base/temp_folder.h"
 #include "tests/integration/child_process.h"
 #include "tests/integration/notify_socket.h"
 
@@ -28,9 +29,6 @@ using ::testing::HasSubstr;
 
 class InstallTest : public ::testing::Test {
  protected:
-  InstallTest()
-      : folder_(MakeTempFolder("install")), prefix_(folder_ + "/usr"), grpc_(FreePort()) {}
-
   void SetUp() override { Install(); }
 
   void Install() {
@@ -39,7 +37,7 @@ class InstallTest : public ::testing::Test {
   }
 
   std::unique_ptr<ChildProcess> Run(const std::vector<std::string>& argv) {
-    return ChildProcess::Start(argv, absl::StrCat(folder_, "/run", ++runs_));
+    return ChildProcess::Start(argv, folder_.File(absl::StrCat("run", ++runs_)));
   }
 
   std::string Unit() const { return ReadFile(prefix_ + "/lib/systemd/system/ballastd.service"); }
@@ -80,16 +78,16 @@ class InstallTest : public ::testing::Test {
 
   // What a machine keeps in /etc/default/ballastd, here so that the test stays in its folder.
   std::map<std::string, std::string> Redirected() const {
-    return {{"BALLAST_STORE_PATH", folder_ + "/ballast.db"},
-            {"BALLAST_ADMIN_SOCKET", folder_ + "/admin.sock"},
-            {"BALLAST_ADMIN_AUDIT_PATH", folder_ + "/audit.log"},
-            {"BALLAST_GRPC_LISTEN", absl::StrCat("127.0.0.1:", grpc_)},
+    return {{"BALLAST_STORE_PATH", folder_.File("ballast.db")},
+            {"BALLAST_ADMIN_SOCKET", folder_.File("admin.sock")},
+            {"BALLAST_ADMIN_AUDIT_PATH", folder_.File("audit.log")},
+            {"BALLAST_GRPC_LISTEN", absl::StrCat("127.0.0.1:", grpc_.port())},
             {"BALLAST_HTTP_LISTEN", ""}};
   }
 
-  const std::string folder_;
-  const std::string prefix_;
-  const int grpc_;
+  const TempFolder folder_{"install"};
+  const std::string prefix_ = folder_.File("usr");
+  const ReservedPort grpc_;
   int runs_ = 0;
 };
 
@@ -98,17 +96,17 @@ TEST_F(InstallTest, TheUnitsCommandsStartReloadAndEndTheInstalledDaemon) {
   EXPECT_EQ(check->Wait(30), 0) << check->Err();
   EXPECT_THAT(check->Out(), HasSubstr(prefix_ + "/etc/ballastd/ballastd.yaml: ok"));
 
-  NotifySocket manager(folder_ + "/notify");
+  NotifySocket manager(folder_.File("notify"));
   std::map<std::string, std::string> variables = Redirected();
   variables["NOTIFY_SOCKET"] = manager.path();
   auto daemon = RunCommand("ExecStart", variables);
   ASSERT_TRUE(manager.WaitFor("READY=1", 30)) << daemon->Err();
 
   const std::string ctl = prefix_ + "/bin/ballastctl";
-  auto status = Run({ctl, "status", "--daemon", absl::StrCat("127.0.0.1:", grpc_)});
+  auto status = Run({ctl, "status", "--daemon", absl::StrCat("127.0.0.1:", grpc_.port())});
   EXPECT_EQ(status->Wait(30), 1) << "no worker is there: " << status->Err();
   EXPECT_THAT(status->Out(), HasSubstr("decode0"));
-  auto operations = Run({ctl, "plan", "operations", "--socket", folder_ + "/admin.sock"});
+  auto operations = Run({ctl, "plan", "operations", "--socket", folder_.File("admin.sock")});
   EXPECT_EQ(operations->Wait(30), 0) << operations->Err();
 
   auto reload = RunCommand("ExecReload", {{"MAINPID", absl::StrCat(daemon->pid())}});
