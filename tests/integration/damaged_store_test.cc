@@ -13,8 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/integration/child_process.h"
-#include "tests/integration/process_line.h"
+#include "tests/integration/test_daemon.h"
 
 namespace ballast {
 namespace {
@@ -24,18 +23,13 @@ using ::testing::HasSubstr;
 
 class DamagedStoreTest : public ::testing::Test {
  protected:
-  DamagedStoreTest()
-      : line_("damaged_store", ProcessLine::EagerConfig(ProcessLine::GroupOf16("demo"))),
-        path_(line_.folder() + "/ballast.db") {}
-
   // Runs until `plans` plans are stored; the daemon has ended in order, so that all is in
   // the one file. The workers run on.
   void StoreAFewPlans(int plans) {
-    ASSERT_TRUE(line_.StartDaemon());
-    fleet_ = line_.StartFleet("demo", 16);
-    ASSERT_TRUE(line_.AwaitInLog("outcome=done", plans));
-    line_.daemon().Signal(SIGTERM);
-    ASSERT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 0) << line_.LogEnd();
+    ASSERT_TRUE(daemon_.Start());
+    fleet_ = daemon_.StartFleet();
+    ASSERT_TRUE(daemon_.AwaitInLog("outcome=done", plans));
+    ASSERT_EQ(daemon_.End(SIGTERM), 0);
   }
 
   // The first value of the only row, as text.
@@ -71,16 +65,16 @@ class DamagedStoreTest : public ::testing::Test {
   }
 
   void ExpectRefused(const std::string& why) {
-    line_.LaunchDaemon();
-    EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 74) << line_.LogEnd();
-    EXPECT_THAT(line_.Log(), HasSubstr("event=daemon.failed error=\"" + path_));
-    EXPECT_THAT(line_.Log(), HasSubstr(why));
-    EXPECT_TRUE(fleet_->running()) << fleet_->Err();
-    EXPECT_TRUE(line_.EndFleet(*fleet_));
+    daemon_.Launch();
+    EXPECT_EQ(daemon_.Wait(), 74);
+    EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.failed error=\"" + path_));
+    EXPECT_THAT(daemon_.Log(), HasSubstr(why));
+    EXPECT_TRUE(fleet_->running());
+    EXPECT_EQ(fleet_->End(SIGINT), 0);
   }
 
-  ProcessLine line_;
-  const std::string path_;
+  TestDaemon daemon_{"damaged_store", DaemonConfig::Eager()};
+  const std::string path_ = daemon_.File("ballast.db");
   std::unique_ptr<ChildProcess> fleet_;
 };
 
@@ -91,39 +85,39 @@ TEST_F(DamagedStoreTest, TheNewestWholePlanTakesThePlaceOfADamagedOne) {
   const std::string whole = Query(kDecided + " AND sequence < " + damaged);
   FlipExperts(damaged);
 
-  const std::size_t offset = line_.Log().size();
-  ASSERT_TRUE(line_.StartDaemon());
-  EXPECT_THAT(line_.Log().substr(offset), HasSubstr("event=store.plan_damaged group=demo"));
-  EXPECT_THAT(line_.Log().substr(offset),
+  const std::size_t offset = daemon_.Log().size();
+  ASSERT_TRUE(daemon_.Start());
+  EXPECT_THAT(daemon_.Log().substr(offset), HasSubstr("event=store.plan_damaged group=demo"));
+  EXPECT_THAT(daemon_.Log().substr(offset),
               HasSubstr(absl::StrCat("EP group demo, plan 1.", damaged,
                                      ": the stored plan does not match its digest")));
-  EXPECT_THAT(line_.Log().substr(offset),
+  EXPECT_THAT(daemon_.Log().substr(offset),
               HasSubstr(absl::StrCat("event=group.recovered group=demo plan=\"1.", whole, " ")));
 
   // The workers run the plan that is damaged here: they keep it, and the status says so.
-  const json ahead = line_.GroupWhen("demo", "workers are named", [](const json& group) {
+  const json ahead = daemon_.GroupWhen("demo", "workers are named", [](const json& group) {
     return group["ranks_connected"] == 16 && group["waiting_for"].get<std::string>().find(
                                                  "runs ahead of this store") != std::string::npos;
   });
   EXPECT_EQ(ahead["decided"]["version"]["sequence"], whole);
   EXPECT_EQ(ahead["workers"][0]["active"]["version"]["sequence"], damaged);
   const std::uint64_t step = Number(ahead["workers"][0]["step"]);
-  line_.GroupWhen("demo", "serving goes on", [&](const json& group) {
+  daemon_.GroupWhen("demo", "serving goes on", [&](const json& group) {
     return Number(group["workers"][0]["step"]) >= step + 200;
   });
-  EXPECT_EQ(line_.CountInLog("event=plan.proposed", offset), 0);
-  EXPECT_TRUE(line_.EndFleet(*fleet_));
+  EXPECT_EQ(daemon_.CountInLog("event=plan.proposed", offset), 0);
+  EXPECT_EQ(fleet_->End(SIGINT), 0);
 
   // New workers get the plan that is whole, and new plans under numbers never used before.
-  fleet_ = line_.StartFleet("demo", 16);
-  ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 1, offset));
-  const json group = line_.GroupWhen("demo", "a plan after the damaged one", [&](const json& now) {
-    return Number(now["decided"]["version"]["sequence"]) > std::stoull(damaged);
-  });
+  fleet_ = daemon_.StartFleet();
+  ASSERT_TRUE(daemon_.AwaitInLog("event=plan.active", 1, offset));
+  const json group =
+      daemon_.GroupWhen("demo", "a plan after the damaged one", [&](const json& now) {
+        return Number(now["decided"]["version"]["sequence"]) > std::stoull(damaged);
+      });
   EXPECT_EQ(group["decided"]["version"]["term"], "2");
-  EXPECT_TRUE(line_.EndFleet(*fleet_));
-  line_.daemon().Signal(SIGTERM);
-  EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 0);
+  EXPECT_EQ(fleet_->End(SIGINT), 0);
+  EXPECT_EQ(daemon_.End(SIGTERM), 0);
   EXPECT_EQ(Query("SELECT sequence FROM damaged_plan"), damaged);
 }
 
@@ -133,12 +127,12 @@ TEST_F(DamagedStoreTest, WithoutAnyWholePlanTheInitialOneIsBack) {
     FlipExperts(Query("SELECT sequence FROM plan WHERE state = 1 LIMIT 1 OFFSET " +
                       std::to_string(left - 1)));
   }
-  const std::size_t offset = line_.Log().size();
-  ASSERT_TRUE(line_.StartDaemon());
-  EXPECT_THAT(line_.Log().substr(offset), HasSubstr("event=store.plan_damaged group=demo"));
-  EXPECT_THAT(line_.Log().substr(offset),
+  const std::size_t offset = daemon_.Log().size();
+  ASSERT_TRUE(daemon_.Start());
+  EXPECT_THAT(daemon_.Log().substr(offset), HasSubstr("event=store.plan_damaged group=demo"));
+  EXPECT_THAT(daemon_.Log().substr(offset),
               HasSubstr("event=group.recovered group=demo plan=\"0.0 "));
-  EXPECT_TRUE(line_.EndFleet(*fleet_));
+  EXPECT_EQ(fleet_->End(SIGINT), 0);
 }
 
 TEST_F(DamagedStoreTest, AFileThatIsNoDatabaseAnyMoreIsRefusedAndLeftAsItIs) {

@@ -20,9 +20,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/integration/child_process.h"
 #include "tests/integration/plan_history.h"
-#include "tests/integration/process_line.h"
+#include "tests/integration/test_daemon.h"
 
 namespace ballast {
 namespace {
@@ -34,9 +33,10 @@ constexpr char kRefused[] = "event=store.error call=propose";
 constexpr char kDecided[] = "event=plan.decided";
 constexpr char kDone[] = "outcome=done";
 
-std::string ConfigOnDisk() {
-  std::string config = ProcessLine::EagerConfig(ProcessLine::GroupOf16("demo"));
-  return config.replace(config.find("FOLDER/ballast.db"), 6, "FOLDER/disk");
+DaemonConfig ConfigOnDisk() {
+  DaemonConfig config = DaemonConfig::Eager();
+  config.store = "disk/ballast.db";
+  return config;
 }
 
 // Where only root may mount, this process gets a name space in which it is root.
@@ -54,10 +54,7 @@ bool MountSmallDisk(const std::string& path) {
 
 class FullDiskTest : public ::testing::Test {
  protected:
-  FullDiskTest() : line_("full_disk", ConfigOnDisk()), disk_(line_.folder() + "/disk") {
-    std::filesystem::create_directory(disk_);
-  }
-
+  FullDiskTest() { std::filesystem::create_directory(disk_); }
   ~FullDiskTest() override {
     if (mounted_) umount2(disk_.c_str(), MNT_DETACH);
   }
@@ -86,22 +83,22 @@ class FullDiskTest : public ::testing::Test {
 
   // A daemon and workers that have been through a first plan.
   void StartLine() {
-    ASSERT_TRUE(line_.StartDaemon());
-    fleet_ = line_.StartFleet("demo", 16);
-    ASSERT_TRUE(line_.AwaitInLog(kDone, 1));
+    ASSERT_TRUE(daemon_.Start());
+    fleet_ = daemon_.StartFleet();
+    ASSERT_TRUE(daemon_.AwaitInLog(kDone));
   }
 
   // What must hold in the end, whatever went wrong between.
   void CheckNothingWasLost() {
-    const std::size_t offset = line_.Log().size();
-    ASSERT_TRUE(line_.StartDaemon());
-    ASSERT_TRUE(line_.AwaitInLog(kDone, 1, offset));
-    EXPECT_TRUE(line_.EndFleet(*fleet_));
-    EXPECT_GE(CheckPlanHistory(line_.Log(), "demo"), 2);
+    const std::size_t offset = daemon_.Log().size();
+    ASSERT_TRUE(daemon_.Start());
+    ASSERT_TRUE(daemon_.AwaitInLog(kDone, 1, offset));
+    EXPECT_EQ(fleet_->End(SIGINT), 0);
+    EXPECT_GE(CheckPlanHistory(daemon_.Log(), "demo"), 2);
   }
 
-  ProcessLine line_;
-  const std::string disk_;
+  TestDaemon daemon_{"full_disk", ConfigOnDisk()};
+  const std::string disk_ = daemon_.File("disk");
   bool mounted_ = false;
   std::unique_ptr<ChildProcess> fleet_;
 };
@@ -111,49 +108,49 @@ TEST_F(FullDiskTest, WorkersKeepTheirPlanAndPlanningGoesOnOnceThereIsRoom) {
   StartLine();
   Fill();
   // Small rows may still fit into what the log of the store holds already; then none do.
-  ASSERT_TRUE(line_.AwaitInLog(kRefused, 3));
-  EXPECT_THAT(line_.Log(), HasSubstr("database or disk is full"));
+  ASSERT_TRUE(daemon_.AwaitInLog(kRefused, 3));
+  EXPECT_THAT(daemon_.Log(), HasSubstr("database or disk is full"));
 
-  const std::size_t full_since = line_.Log().size();
-  const json before = line_.Group("demo");
-  line_.GroupAfterSteps("demo", 200);
-  ASSERT_TRUE(line_.AwaitInLog(kRefused, 3, full_since));
-  const json after = line_.Group("demo");
-  EXPECT_EQ(line_.CountInLog(kDecided, full_since), 0);
+  const std::size_t full_since = daemon_.Log().size();
+  const json before = daemon_.Group("demo");
+  daemon_.GroupAfterSteps("demo", 200);
+  ASSERT_TRUE(daemon_.AwaitInLog(kRefused, 3, full_since));
+  const json after = daemon_.Group("demo");
+  EXPECT_EQ(daemon_.CountInLog(kDecided, full_since), 0);
   EXPECT_EQ(after["decided"], before["decided"]);
   EXPECT_EQ(after["active_everywhere"], true);
   EXPECT_GT(Number(after["solves"]), Number(before["solves"]));
-  EXPECT_TRUE(line_.daemon().running()) << line_.LogEnd();
+  EXPECT_TRUE(daemon_.running());
 
   Free();
-  const std::size_t free_since = line_.Log().size();
-  ASSERT_TRUE(line_.AwaitInLog(kDone, 2, free_since));
-  line_.KillDaemon();
+  const std::size_t free_since = daemon_.Log().size();
+  ASSERT_TRUE(daemon_.AwaitInLog(kDone, 2, free_since));
+  ASSERT_TRUE(daemon_.Kill());
   CheckNothingWasLost();
 }
 
 TEST_F(FullDiskTest, ADaemonThatFindsNoRoomAtItsStartSaysSoAndEnds) {
   Mount();
-  ASSERT_TRUE(line_.StartDaemon());
-  line_.KillDaemon();  // The log of the store stays, and has to grow.
+  ASSERT_TRUE(daemon_.Start());
+  ASSERT_TRUE(daemon_.Kill());  // The log of the store stays, and has to grow.
   Fill();
-  line_.LaunchDaemon();
-  EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 74) << line_.LogEnd();
-  EXPECT_THAT(line_.Log(), HasSubstr("event=daemon.failed error=\"" + disk_ +
-                                     "/ballast.db: database or disk is full"));
+  daemon_.Launch();
+  EXPECT_EQ(daemon_.Wait(), 74);
+  EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.failed error=\"" + disk_ +
+                                       "/ballast.db: database or disk is full"));
   Free();
-  EXPECT_TRUE(line_.StartDaemon());
+  EXPECT_TRUE(daemon_.Start());
 }
 
 TEST_F(FullDiskTest, AWriteThatBreaksOffEndsTheDaemonAndItsSuccessorGoesOn) {
   StartLine();
   // Its own log must stay below the limit, so that the daemon can say what happened.
-  ASSERT_TRUE(AwaitCondition([this] { return WalSize() > 4 * line_.Log().size(); }));
+  ASSERT_TRUE(AwaitCondition([this] { return WalSize() > 4 * daemon_.Log().size(); }));
   const rlimit limit = {WalSize() + 5000, RLIM_INFINITY};
-  ASSERT_EQ(prlimit(line_.daemon().pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
-  EXPECT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 74) << line_.LogEnd();
-  EXPECT_THAT(line_.Log(), HasSubstr("event=store.unusable"));
-  EXPECT_THAT(line_.Log(), HasSubstr("disk I/O error (SQLite 778"));  // SQLITE_IOERR_WRITE.
+  ASSERT_EQ(prlimit(daemon_.pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  EXPECT_EQ(daemon_.Wait(), 74);
+  EXPECT_THAT(daemon_.Log(), HasSubstr("event=store.unusable"));
+  EXPECT_THAT(daemon_.Log(), HasSubstr("disk I/O error (SQLite 778"));  // SQLITE_IOERR_WRITE.
   EXPECT_TRUE(fleet_->running());
   CheckNothingWasLost();
 }
