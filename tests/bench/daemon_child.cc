@@ -1,11 +1,8 @@
 #include "tests/bench/daemon_child.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -14,47 +11,27 @@
 namespace ballast {
 namespace {
 
-std::string Program() {
-  const std::string self = OwnPath();
-  return self.substr(0, self.rfind('/')) + "/ballastd";
+DaemonConfig ConfigOf(const DaemonChild::Options& options) {
+  DaemonConfig config = {
+      .session =
+          absl::StrCat("{heartbeat_period: ", options.heartbeat_period, ", report_period: 100ms}"),
+      .load = "{averaging: plain, window_batches: 1, batch_steps: 10, scenarios: 0}",
+      .planning = options.planning,
+      .groups = {}};
+  for (int group = 0; group < options.groups; ++group) {
+    config.groups.push_back({.name = absl::StrCat("g", group),
+                             .model = "{layers: 58, experts: 256, top_k: 8, expert_bytes: 1}",
+                             .ranks = options.ranks,
+                             .row_size = 8,
+                             .slots_per_rank = options.slots_per_rank});
+  }
+  return config;
 }
 
 }  // namespace
 
-DaemonChild::DaemonChild(const Options& options)
-    : folder_(MakeTempFolder("bench")), grpc_port_(FreePort()), http_port_(FreePort()) {
-  std::ofstream config(folder_ + "/ballastd.yaml");
-  config << "grpc: {listen: \"127.0.0.1:" << grpc_port_ << "\"}\n"
-         << "http: {listen: \"127.0.0.1:" << http_port_ << "\"}\n"
-         << "store: {path: \"" << folder_ << "/ballast.db\"}\n"
-         << "session: {heartbeat_period: " << options.heartbeat_period
-         << ", report_period: 100ms}\n"
-         << "load: {averaging: plain, window_batches: 1, batch_steps: 10, scenarios: 0}\n"
-         << "planning: {" << options.planning << "}\ngroups:\n";
-  for (int group = 0; group < options.groups; ++group) {
-    config << "  - name: g" << group << "\n    model: {layers: 58, experts: 256, top_k: 8, "
-           << "expert_bytes: 1}\n    ranks: " << options.ranks
-           << "\n    row_size: 8\n    slots_per_rank: " << options.slots_per_rank << "\n";
-  }
-  config.close();
-  Launch();
-  BALLAST_CHECK(child_->WaitForErr("event=daemon.ready", 30));
-}
-
-DaemonChild::~DaemonChild() {
-  child_->Signal(SIGTERM);
-  child_->Wait(20);
-  std::filesystem::remove_all(folder_);
-}
-
-void DaemonChild::Launch() {
-  child_ = ChildProcess::Start({Program(), "--config", folder_ + "/ballastd.yaml"},
-                               folder_ + "/ballastd");
-}
-
-void DaemonChild::Kill() {
-  child_->Signal(SIGKILL);
-  BALLAST_CHECK(child_->Wait(20) == 128 + SIGKILL);
+DaemonChild::DaemonChild(const Options& options) : DaemonProcess("bench", ConfigOf(options)) {
+  BALLAST_CHECK(Start());
 }
 
 double CpuSeconds(pid_t pid) {

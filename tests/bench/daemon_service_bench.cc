@@ -14,9 +14,6 @@
 // reconnect  500 workers connect at once, and within one second after the daemon was killed
 //            and started again: until the daemon counts all of them as synced
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +23,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "tests/base/temp_folder.h"
 #include "tests/bench/bench_table.h"
 #include "tests/bench/daemon_child.h"
 #include "tests/bench/daemon_drop_server.h"
@@ -57,26 +55,17 @@ double Percentile(std::vector<double> values, double share) {
 class FloorChild {
  public:
   FloorChild() {
-    char folder[] = "/tmp/ballast_floor_XXXXXX";
-    BALLAST_CHECK(mkdtemp(folder) != nullptr);
-    folder_ = folder;
-    child_ = ChildProcess::Start({OwnPath(), kDropServerFlag}, folder_ + "/floor");
-    BALLAST_CHECK(child_->WaitForErr("port \n", 30));
+    BALLAST_CHECK(child_->AwaitErr("port \n"));
     port_ = std::atoi(child_->Err().c_str());
-  }
-  ~FloorChild() {
-    child_->Signal(SIGKILL);
-    child_->Wait(20);
-    for (const char* file : {"/floor.out", "/floor.err"}) unlink((folder_ + file).c_str());
-    rmdir(folder_.c_str());
   }
   int grpc_port() const { return port_; }
   pid_t pid() const { return child_->pid(); }
 
  private:
-  std::string folder_;
+  const TempFolder folder_{"floor"};
+  const std::unique_ptr<ChildProcess> child_ =
+      ChildProcess::Start({OwnPath(), kDropServerFlag}, folder_.File("floor"));
   int port_ = 0;
-  std::unique_ptr<ChildProcess> child_;
 };
 
 struct Worker {
@@ -384,7 +373,7 @@ void BenchReconnect(const Options& options) {
 
   // The workers notice at once, and come back evenly over one second.
   begin = steady_clock::now();
-  daemon.Kill();
+  BALLAST_CHECK(daemon.Kill());
   daemon.Launch();
   const double back = fleet.ComeBack(begin, 1);
   options.table->Add("reconnect/500-after-kill-9-last-attempt", back, "s", {});

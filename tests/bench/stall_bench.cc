@@ -136,7 +136,7 @@ class StallBench {
         daemon_({.ranks = kRanks,
                  .slots_per_rank = kSlots,
                  .heartbeat_period = "1s",
-                 .planning = "solve_every_steps: 1000"}) {
+                 .planning = "{solve_every_steps: 1000}"}) {
     shared_.kind = kNone;
   }
 
@@ -156,7 +156,7 @@ class StallBench {
       daemon_.Signal(SIGCONT);
       AwaitSynced();
       Record(kAgain);
-      daemon_.Kill();
+      BALLAST_CHECK(daemon_.Kill());
       Record(kKilled);
       daemon_.Launch();
       AwaitSynced();
