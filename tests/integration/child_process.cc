@@ -72,7 +72,9 @@ ChildProcess::~ChildProcess() {
   }
 }
 
-void ChildProcess::Signal(int signal) { kill(pid_, signal); }
+void ChildProcess::Signal(int signal) {
+  if (running()) kill(pid_, signal);
+}
 
 std::optional<int> ChildProcess::Wait(int seconds) {
   PollUntil(seconds, [this] { return !running(); });

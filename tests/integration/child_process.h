@@ -24,7 +24,7 @@ class ChildProcess {
                                              const std::string& log_stem);
   ~ChildProcess();
 
-  void Signal(int signal);
+  void Signal(int signal);  // Nothing if it has ended.
   // Exit code, or 128 + signal; waits for the end, nullopt after `seconds`.
   std::optional<int> Wait(int seconds = kPatienceSeconds);
   // The same after a signal.

@@ -4,7 +4,7 @@
 
 namespace ballast {
 
-GroupConfig GroupConfig::Of4(const std::string& name) {
+TestGroup TestGroup::Of4(const std::string& name) {
   return {.name = name, .ranks = 4, .row_size = 2, .slots_per_rank = 10};
 }
 
@@ -30,7 +30,7 @@ std::string DaemonConfig::Text(int grpc_port, int http_port, const std::string& 
   }
   absl::StrAppend(&text, "session: ", session, "\nload: ", load, "\nplanning: ", planning, "\n",
                   more, "groups:\n");
-  for (const GroupConfig& group : groups) {
+  for (const TestGroup& group : groups) {
     absl::StrAppend(&text, "  - name: ", group.name, "\n    model: ", group.model,
                     "\n    ranks: ", group.ranks, "\n    row_size: ", group.row_size,
                     "\n    slots_per_rank: ", group.slots_per_rank, "\n");

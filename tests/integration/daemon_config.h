@@ -7,7 +7,7 @@
 namespace ballast {
 
 // An EP group of a configuration; by default of the bundled trace (24 layers x 32 experts).
-struct GroupConfig {
+struct TestGroup {
   std::string name = "demo";
   std::string model = "{layers: 24, experts: 32, top_k: 4, expert_bytes: 13219200}";
   int ranks = 16;
@@ -15,7 +15,7 @@ struct GroupConfig {
   int slots_per_rank = 3;
 
   // The same model on 4 ranks.
-  static GroupConfig Of4(const std::string& name);
+  static TestGroup Of4(const std::string& name);
 };
 
 // What the daemon of a test is configured with: the text behind each key, in YAML. By default
@@ -25,7 +25,7 @@ struct DaemonConfig {
   std::string session = "{heartbeat_period: 200ms, report_period: 50ms}";
   std::string load = "{batch_steps: 10, half_life_steps: 100}";
   std::string planning = "{solve_every_steps: 60, min_interval: 100ms, moe_seconds_per_step: 0.02}";
-  std::vector<GroupConfig> groups = {GroupConfig()};
+  std::vector<TestGroup> groups = {TestGroup()};
   std::string more = {};  // Further sections, whole lines.
 
   // Solves each `solve_every_steps` and adopts whatever is better, so that one plan follows the

@@ -38,7 +38,7 @@ TestDaemon::~TestDaemon() {
 std::unique_ptr<ChildProcess> TestDaemon::StartFleet(const FleetRun& run) {
   const auto group =
       std::find_if(config().groups.begin(), config().groups.end(),
-                   [&](const GroupConfig& candidate) { return candidate.name == run.group; });
+                   [&](const TestGroup& candidate) { return candidate.name == run.group; });
   BALLAST_CHECK(group != config().groups.end());
   std::vector<std::string> line = {
       BALLAST_BINARY_DIR "/ballast_fleet",
