@@ -52,10 +52,11 @@ absl::Status CheckLoss(const FleetOptions& options, const Topology& topology) {
   if (leave.rank.valid() && options.rejoin_ms < 0) {
     return absl::InvalidArgumentError("--leave-worker needs --rejoin-ms: the others wait for it");
   }
-  const int last = std::max(kill.rank.value, leave.rank.value);
+  const int last = std::max({kill.rank.value, leave.rank.value, options.stall.rank.value});
   if (last < topology.num_ranks()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("--kill-worker, --leave-worker: rank ", last,
-                                                 " out of [0, ", topology.num_ranks(), ")"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--kill-worker, --leave-worker, --stall-worker: rank ", last, " out of [0, ",
+                   topology.num_ranks(), ")"));
 }
 
 absl::Status CheckSetup(const FleetSetup& setup) {
@@ -88,6 +89,31 @@ std::string ParseLoss(const std::string& text, FleetOptions::Loss* loss) {
   }
   const bool is_step = absl::SimpleAtoi(parts[1], &loss->step) && loss->step > 0;
   return is_step ? "" : absl::StrCat(text, " ", kForm);
+}
+
+// "3@FILE". Empty if it is well formed.
+std::string ParseStall(const std::string& text, FleetOptions::Stall* stall) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('@', 1));
+  if (!absl::SimpleAtoi(parts.first, &stall->rank.value) || !stall->rank.valid() ||
+      parts.second.empty()) {
+    return absl::StrCat(text, " is not RANK@FILE");
+  }
+  stall->file = std::string(parts.second);
+  return "";
+}
+
+void AddStallOption(CLI::App& app, FleetOptions& options) {
+  app.add_option_function<std::string>(
+         "--stall-worker",
+         [&options](const std::string& text) { ParseStall(text, &options.stall); },
+         "one rank does not end loading a plan while FILE exists, whatever the daemon says; it "
+         "serves and reports on")
+      ->check([](const std::string& text) {
+        FleetOptions::Stall stall;
+        return ParseStall(text, &stall);
+      })
+      ->type_name("RANK@FILE");
 }
 
 // What a test of lost workers needs.
@@ -162,6 +188,7 @@ void AddFleetOptions(CLI::App& app, FleetOptions& options) {
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   AddLossOptions(app, options);
+  AddStallOption(app, options);
   app.add_option_function<std::string>(
          "-o", [&options](const std::string& form) { options.json = form == "json"; },
          "table or json")

@@ -27,6 +27,12 @@ struct FleetOptions {
     std::uint64_t step = 0;  // kStep.
   };
 
+  // A rank whose loads do not end while `file` exists, though all else of it goes on.
+  struct Stall {
+    RankId rank;  // Invalid: none.
+    std::string file;
+  };
+
   std::string daemon = "127.0.0.1:7441";
   std::string ep_group = "default";
   std::string trace;  // A file, or "synthetic".
@@ -41,10 +47,11 @@ struct FleetOptions {
   int reconnect_ms = 5000;      // Longest pause before a worker looks for the daemon again.
   int spill_threshold = 4;      // RouterOptions::spill_threshold.
   ReportForm report_form = ReportForm::kSlot;
-  std::uint64_t seed = 1;   // Of the synthetic load.
-  int num_layers = 0;       // Synthetic only, as the next; 0: 58.
-  Loss kill;                // By SIGKILL.
-  Loss leave;               // With a goodbye; kStep only.
+  std::uint64_t seed = 1;  // Of the synthetic load.
+  int num_layers = 0;      // Synthetic only, as the next; 0: 58.
+  Loss kill;               // By SIGKILL.
+  Loss leave;              // With a goodbye; kStep only.
+  Stall stall;
   int rejoin_ms = -1;       // A lost worker comes back after this time; -1: a loss ends the fleet.
   int tokens_per_rank = 8;  // Request slots per rank, one token per step each.
 

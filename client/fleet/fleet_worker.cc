@@ -122,7 +122,8 @@ class FleetWorker {
         board_(links.board.rank(rank)),
         teller_(links.options, board_, rank),
         sender_(links.setup.shape, links.setup.topology),
-        loader_(links.weights),
+        loader_(links.weights,
+                links.options.stall.rank == rank ? links.options.stall.file : std::string()),
         pacer_(links.options.step_ms) {}
 
   absl::Status Start() {

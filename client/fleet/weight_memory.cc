@@ -1,8 +1,12 @@
 #include "client/fleet/weight_memory.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace ballast {
 namespace {
@@ -74,7 +78,13 @@ std::optional<Nack> MemoryWeightLoader::StageMove(const SlotMove& move) {
                            found.value, ", not ", move.expert.value)};
 }
 
+void MemoryWeightLoader::AwaitNoStall() const {
+  if (stall_file_.empty()) return;
+  while (access(stall_file_.c_str(), F_OK) == 0) absl::SleepFor(absl::Milliseconds(10));
+}
+
 std::optional<Nack> MemoryWeightLoader::Stage(const StageRequest& request, StageControl& control) {
+  AwaitNoStall();
   for (const SlotMove& move : request.moves) {
     if (control.cancelled()) return Nack{NackCode::kCopyFailed, "cancelled"};
     if (!move.through_staging) continue;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -58,8 +60,10 @@ class WeightMemory {
 // Moves weights inside a WeightMemory for one rank.
 class MemoryWeightLoader final : public WeightLoader {
  public:
-  // `memory` must outlive it.
-  explicit MemoryWeightLoader(WeightMemory& memory) : memory_(memory) {}
+  // `memory` must outlive it. While a file of the name `stall_file` exists, Stage() does not
+  // go on, cancelled or not: an accelerator that hangs.
+  explicit MemoryWeightLoader(WeightMemory& memory, std::string stall_file = "")
+      : memory_(memory), stall_file_(std::move(stall_file)) {}
 
   // A move without a source is loaded as from disk. WEIGHT_SOURCE_MISSING if a source holds another
   // expert than the move says.
@@ -73,8 +77,10 @@ class MemoryWeightLoader final : public WeightLoader {
 
  private:
   std::optional<Nack> StageMove(const SlotMove& move);
+  void AwaitNoStall() const;
 
   WeightMemory& memory_;
+  const std::string stall_file_;  // Empty: none.
   std::mutex mutex_;
   std::vector<SlotMove> moves_;  // Of the plan in hand. Guarded by mutex_.
   std::uint64_t moved_slots_ = 0;

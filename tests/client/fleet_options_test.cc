@@ -76,6 +76,16 @@ TEST(FleetOptionsTest, ReadsWhenAWorkerIsToBeLost) {
   }
 }
 
+TEST(FleetOptionsTest, ReadsWhichRankIsToStall) {
+  const FleetOptions options = Parse({"--trace", "t", "--stall-worker", "2@/tmp/a@b"});
+  EXPECT_EQ(options.stall.rank, RankId(2));
+  EXPECT_EQ(options.stall.file, "/tmp/a@b");
+  EXPECT_FALSE(Parse({"--trace", "t"}).stall.rank.valid());
+  for (const char* wrong : {"2", "2@", "@f", "-1@f", "x@f"}) {
+    EXPECT_THROW(Parse({"--trace", "t", "--stall-worker", wrong}), CLI::ParseError) << wrong;
+  }
+}
+
 TEST(SetUpFleetTest, OnlyProcessesOfTheFleetCanBeLost) {
   FleetOptions threads = Parse({"--trace", kTrace, "--mode", "threads", "--rejoin-ms", "10"});
   EXPECT_THAT(SetUpFleet(threads).status().message(), HasSubstr("need --mode processes"));
@@ -83,6 +93,8 @@ TEST(SetUpFleetTest, OnlyProcessesOfTheFleetCanBeLost) {
   EXPECT_THAT(SetUpFleet(forever).status().message(), HasSubstr("needs --rejoin-ms"));
   FleetOptions stranger = Parse({"--trace", kTrace, "--kill-worker", "16@held"});
   EXPECT_THAT(SetUpFleet(stranger).status().message(), HasSubstr("rank 16 out of [0, 16)"));
+  FleetOptions stalled = Parse({"--trace", kTrace, "--stall-worker", "17@f"});
+  EXPECT_THAT(SetUpFleet(stalled).status().message(), HasSubstr("rank 17 out of [0, 16)"));
 }
 
 TEST(SetUpFleetTest, TakesTheTopologyOfTheTraceUnlessOneIsGiven) {

@@ -1,9 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "client/fleet/weight_memory.h"
 #include "client/worker/move_list.h"
 #include "core/base/random.h"
@@ -125,6 +131,24 @@ TEST_F(WeightMemoryTest, ReportsTheBytesItStages) {
                     .through_staging = false}};
   EXPECT_FALSE(loader.Stage(request, control).has_value());
   EXPECT_EQ(control.bytes(), 1000u);  // The second is copied in place, at the switch.
+}
+
+// Also when nobody wants the plan any more: it hangs.
+TEST_F(WeightMemoryTest, ALoadDoesNotEndWhileTheStallFileExists) {
+  const std::string file = testing::TempDir() + "/fleet_weight_memory_test.stall";
+  std::ofstream(file) << "here";
+  MemoryWeightLoader loader(memory_, file);
+  StageControl control;
+  control.Cancel();
+  absl::Notification ended;
+  std::thread load([&] {
+    loader.Stage({}, control);
+    ended.Notify();
+  });
+  // Long enough for one that does not wait.
+  EXPECT_FALSE(ended.WaitForNotificationWithTimeout(absl::Milliseconds(100)));
+  std::filesystem::remove(file);
+  load.join();
 }
 
 TEST_F(WeightMemoryTest, RefusesASourceThatHoldsAnotherExpert) {

@@ -86,16 +86,28 @@ void ProcessLine::KillDaemon() {
   EXPECT_EQ(daemon_->Wait(kPatienceSeconds), 128 + SIGKILL) << LogEnd();
 }
 
-std::unique_ptr<ChildProcess> ProcessLine::StartFleet(const std::string& group, int ranks,
-                                                      int port) {
+std::unique_ptr<ChildProcess> ProcessLine::StartFleet(const std::string& group, int ranks, int port,
+                                                      const std::vector<std::string>& more) {
   const bool many = ranks == 16;
-  return ChildProcess::Start(
-      {BALLAST_BINARY_DIR "/ballast_fleet", "--daemon",
-       absl::StrCat("127.0.0.1:", port == 0 ? grpc_ : port), "--group", group, "--trace",
-       BALLAST_TEST_DATA "/traces/gpt-oss-20b-decode.trace", "--ranks", absl::StrCat(ranks),
-       "--row-size", many ? "4" : "2", "--slots-per-rank", many ? "3" : "10", "--step-ms", "10",
-       "--reconnect-ms", "200"},
-      absl::StrCat(folder_, "/fleet", ++fleets_));
+  std::vector<std::string> argv = {BALLAST_BINARY_DIR "/ballast_fleet",
+                                   "--daemon",
+                                   absl::StrCat("127.0.0.1:", port == 0 ? grpc_ : port),
+                                   "--group",
+                                   group,
+                                   "--trace",
+                                   BALLAST_TEST_DATA "/traces/gpt-oss-20b-decode.trace",
+                                   "--ranks",
+                                   absl::StrCat(ranks),
+                                   "--row-size",
+                                   many ? "4" : "2",
+                                   "--slots-per-rank",
+                                   many ? "3" : "10",
+                                   "--step-ms",
+                                   "10",
+                                   "--reconnect-ms",
+                                   "200"};
+  argv.insert(argv.end(), more.begin(), more.end());
+  return ChildProcess::Start(argv, absl::StrCat(folder_, "/fleet", ++fleets_));
 }
 
 bool ProcessLine::EndFleet(ChildProcess& fleet) {

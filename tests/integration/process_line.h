@@ -43,8 +43,10 @@ class ProcessLine {
   // kill -9.
   void KillDaemon();
 
-  // Workers for the group at the daemon's address, or at another port of loopback.
-  std::unique_ptr<ChildProcess> StartFleet(const std::string& group, int ranks, int port = 0);
+  // Workers for the group at the daemon's address, or at another port of loopback; with
+  // `more` options of ballast_fleet.
+  std::unique_ptr<ChildProcess> StartFleet(const std::string& group, int ranks, int port = 0,
+                                           const std::vector<std::string>& more = {});
   // Ends it as a terminal's interrupt would; false, a failure, if it had to complain.
   bool EndFleet(ChildProcess& fleet);
 

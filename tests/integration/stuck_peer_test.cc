@@ -6,6 +6,8 @@
 
 #include <signal.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,6 +66,59 @@ TEST(StuckPeerTest, AStoppedWorkerWedgesItsOwnGroupAndNoOther) {
   ASSERT_EQ(kill(stopped, SIGCONT), 0);
   ASSERT_TRUE(line.AwaitInLog("event=worker.connected group=g1 rank=2", 1, continued));
   ASSERT_TRUE(line.AwaitInLog("event=plan.active group=g1", 1, continued));
+  for (auto& fleet : fleets) EXPECT_TRUE(line.EndFleet(*fleet));
+}
+
+// It hears, serves and reports as ever; only the answer to the Prepare does not come.
+TEST(StuckPeerTest, AWorkerThatNeverAnswersAPrepareWedgesItsOwnGroupAndNoOther) {
+  const std::vector<std::string> groups = {"g0", "g1", "g2", "g3"};
+  std::string config;
+  for (const std::string& group : groups) config += ProcessLine::GroupOf4(group);
+  ProcessLine line("silent_prepare",
+                   ProcessLine::EagerConfig(config) + "rollout: {prepare_timeout: 3s}\n");
+  const std::string stall = line.folder() + "/stall";
+  ASSERT_TRUE(line.StartDaemon());
+  std::vector<std::unique_ptr<ChildProcess>> fleets;
+  for (const std::string& group : groups) {
+    fleets.push_back(line.StartFleet(group, 4, 0, {"--stall-worker", "2@" + stall + "_" + group}));
+  }
+  for (const std::string& group : groups) {
+    ASSERT_TRUE(line.AwaitInLog(absl::StrCat("event=plan.active group=", group), 1));
+  }
+
+  std::ofstream(stall + "_g1") << "here";
+  const std::size_t since = line.Log().size();
+  const std::string kGivenUp = "outcome=\"aborted: ";
+  const std::string kRank2 = kGivenUp + "rank 2 preparing, no progress for ";
+  ASSERT_TRUE(line.AwaitInLog(kRank2, 1, since));
+  const std::size_t hangs = line.Log().size();
+  const json wedged = line.GroupWhen("g1", "the rank is waited for", [](const json& group) {
+    return Text(group["phase"]) == "preparing" && Text(group["waiting_for"]) == "rank 2 preparing";
+  });
+  for (const char* group : {"g0", "g2", "g3"}) {
+    ASSERT_TRUE(line.AwaitInLog(absl::StrCat("event=plan.active group=", group), 3, hangs));
+  }
+  ASSERT_TRUE(line.AwaitInLog(kRank2, 1, hangs)) << "the next plan comes to the same end";
+  const json later = line.GroupAfterSteps("g1", 100);
+  EXPECT_EQ(later["decided"], wedged["decided"]);
+  for (const json& worker : later["workers"]) {
+    EXPECT_EQ(worker["active"], wedged["decided"]) << worker;
+    EXPECT_NE(worker["state"], "stale") << "its heartbeats go on: " << worker;
+  }
+  // Two timeouts have passed since.
+  line.GroupWhen("g1", "its reports go on", [](const json& group) {
+    const double age = group["workers"][2]["last_report_age_seconds"];
+    return age >= 0 && age < 3;
+  });
+  EXPECT_EQ(line.CountInLog("event=worker.silent"), 0);
+  EXPECT_EQ(line.CountInLog("event=worker.disconnected"), 0);
+  EXPECT_EQ(line.CountInLog("event=plan.active group=g1", hangs), 0);
+  const int given_up = line.CountInLog(kGivenUp);
+  EXPECT_GE(line.CountInLog(kRank2), given_up) << "somebody else was blamed, or aborted";
+
+  const std::size_t answers = line.Log().size();
+  ASSERT_TRUE(std::filesystem::remove(stall + "_g1"));
+  ASSERT_TRUE(line.AwaitInLog("event=plan.active group=g1", 2, answers));
   for (auto& fleet : fleets) EXPECT_TRUE(line.EndFleet(*fleet));
 }
 
