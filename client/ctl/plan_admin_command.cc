@@ -32,6 +32,7 @@ struct SteerOptions {
   bool dry_run = false;
   bool yes = false;
   bool wait = false;
+  bool over_ahead = false;
   int timeout_seconds = 120;
   OutputForm form = OutputForm::kTable;
 };
@@ -74,6 +75,7 @@ std::optional<CtlError> SendRollback(AdminClient& client, const v1::Steering& st
     return MakeError(kExitUsage, "INVALID_ARGUMENT",
                      absl::StrCat("--version ", options.version, " is not TERM.SEQUENCE"));
   }
+  request.set_over_ahead(options.over_ahead);
   return client.Call(&Stub::Rollback, request, operation);
 }
 
@@ -204,6 +206,9 @@ void AddVerb(CommandLine& line, CLI::App* parent, const Verb& verb) {
     command->add_option("--version", options->version,
                         "TERM.SEQUENCE of the content to bring back, 0.0: the initial plan; the "
                         "decided plan before the newest by default");
+    command->add_flag("--over-ahead", options->over_ahead,
+                      "bring ranks that run a later plan than this store knows to one of its "
+                      "plans, the newest decided by default: after a backup was restored");
   }
   command->callback([&line, verb, options] {
     line.run = [verb, options](const Environment& environment) {

@@ -59,10 +59,31 @@ absl::Status Coordinator::Propose(const Digest& digest, absl::Duration now, Acti
     return absl::AlreadyExistsError(
         absl::StrCat("the plan equals the decided ", PlanIdText(decided_)));
   }
-  candidate_ = PlanId{{}, digest};
-  give_up_.reset();
-  SetPhase(PlanPhase::kProposed);
-  Persist(Kind::kPersistProposal, "", actions);
+  Begin(digest, actions);
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::ProposeOverAhead(const Digest& digest, absl::Duration now,
+                                           Actions* actions) {
+  Observe(now);
+  if (phase_ != PlanPhase::kIdle) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "a plan is on its way: ", PlanPhaseName(phase_), ", waits for ", waiting_for()));
+  }
+  const Digest& running = ranks_.front().active.digest;
+  for (int i = 0; i < static_cast<int>(ranks_.size()); ++i) {
+    const Rank& rank = ranks_[i];
+    if (rank.ahead && RunsLater(rank) && rank.active.digest == running) continue;
+    const std::string why = WaitingFor(RankId(i));
+    return absl::FailedPreconditionError(
+        why.empty() ? absl::StrCat(RankText(RankId(i)), " is not ahead of this store") : why);
+  }
+  if (digest == running) {
+    return absl::AlreadyExistsError("the ranks run the content of this plan already");
+  }
+  overruled_ = running;
+  for (Rank& rank : ranks_) rank.ahead = false;
+  Begin(digest, actions);
   return absl::OkStatus();
 }
 
@@ -90,6 +111,7 @@ void Coordinator::OnDecisionStored(absl::Duration now, Actions* actions) {
   if (phase_ != PlanPhase::kDeciding) return;
   decided_ = *candidate_;
   candidate_.reset();
+  overruled_.reset();
   done_told_ = false;
   retire_open_ = false;
   for (Rank& rank : ranks_) {
@@ -112,6 +134,7 @@ void Coordinator::OnAbortStored(absl::Duration now, Actions* actions) {
       SendAbort(RankId(i), plan, abort_cause_, actions);
     }
   }
+  EndOverrule();
   SetPhase(PlanPhase::kIdle);
   Finish(plan, abort_verdict_, actions);
   AdvanceAll(actions);
@@ -130,6 +153,7 @@ void Coordinator::OnStoreFailed(const absl::Status& status, absl::Duration now, 
     abort_verdict_ = absl::StrCat("refused: ", abort_cause_);
     if (refused) {
       const PlanId plan = *std::exchange(candidate_, std::nullopt);
+      EndOverrule();
       SetPhase(PlanPhase::kIdle);
       Finish(plan, abort_verdict_, actions);
       AdvanceAll(actions);
@@ -346,6 +370,9 @@ RankState Coordinator::rank_state(RankId id) const {
   if (RunsDecided(rank)) {
     return HoldsCandidate(rank) ? RankState::kPrepared : RankState::kSynced;
   }
+  if (overruled_.has_value()) {
+    return HoldsCandidate(rank) ? RankState::kPrepared : RankState::kStale;
+  }
   if (Lagging(rank)) return RankState::kLagging;
   if (rank.committed) return RankState::kHeld;
   return rank.held == decided_ ? RankState::kPrepared : RankState::kStale;
@@ -383,6 +410,15 @@ bool Coordinator::RunsDecided(const Rank& rank) const {
   return rank.connected && rank.active.digest == decided_.digest;
 }
 
+// What a plan on its way is prepared on top of.
+bool Coordinator::RunsBase(const Rank& rank) const {
+  return rank.connected && rank.active.digest == overruled_.value_or(decided_.digest);
+}
+
+bool Coordinator::RunsLater(const Rank& rank) const {
+  return rank.active.version > decided_.version && rank.active.digest != decided_.digest;
+}
+
 // Ranks switch together, so that one is as good as all.
 bool Coordinator::PeersRunDecided(RankId id) const {
   for (int i = 0; i < static_cast<int>(ranks_.size()); ++i) {
@@ -397,6 +433,13 @@ bool Coordinator::HoldsCandidate(const Rank& rank) const {
 
 bool Coordinator::Answers(const Rank& rank, std::uint64_t nonce) const {
   return rank.connected && nonce != 0 && nonce == rank.pending.nonce;
+}
+
+void Coordinator::Begin(const Digest& digest, Actions* actions) {
+  candidate_ = PlanId{{}, digest};
+  give_up_.reset();
+  SetPhase(PlanPhase::kProposed);
+  Persist(Kind::kPersistProposal, "", actions);
 }
 
 void Coordinator::SetPhase(PlanPhase phase) {
@@ -470,8 +513,7 @@ void Coordinator::Finish(const PlanId& plan, const std::string& reason, Actions*
 // Has this worker seen a future that this daemon's store does not hold?
 void Coordinator::JudgeAhead(Rank* rank, const std::optional<PlanId>& committed,
                              std::uint64_t highest_term_seen) {
-  const bool runs_later =
-      rank->active.version > decided_.version && rank->active.digest != decided_.digest;
+  const bool runs_later = RunsLater(*rank) && rank->active.digest != overruled_;
   if (highest_term_seen > term_) {
     rank->detail = absl::StrCat("runs ahead of this store: has seen term ", highest_term_seen,
                                 ", this daemon has term ", term_);
@@ -509,15 +551,26 @@ void Coordinator::AdoptHeld(const RankHello& hello, Actions* actions) {
     SendAbort(hello.rank, *rank.offered, kUnwanted, actions);
 }
 
+// The plan that was to take the place of a later one is given up.
+void Coordinator::EndOverrule() {
+  if (!overruled_.has_value()) return;
+  overruled_.reset();
+  for (Rank& rank : ranks_) {
+    if (rank.connected && !rank.ahead) JudgeAhead(&rank, std::nullopt, 0);
+  }
+}
+
 // A rank that does not run the plan's base cannot prepare it.
 void Coordinator::AbortIfUnfit(Actions* actions) {
   if (phase_ != PlanPhase::kPreparing) return;
   for (int i = 0; i < static_cast<int>(ranks_.size()); ++i) {
     const Rank& rank = ranks_[i];
-    if (!rank.connected || Synced(rank)) continue;
-    const std::string why = rank.ahead ? rank.detail
-                                       : absl::StrCat("runs ", PlanIdText(rank.active),
-                                                      " instead of ", PlanIdText(decided_));
+    if (!rank.connected || Fit(rank)) continue;
+    const std::string why =
+        rank.ahead
+            ? rank.detail
+            : absl::StrCat("runs ", PlanIdText(rank.active), " instead of ",
+                           overruled_.has_value() ? "what the others run" : PlanIdText(decided_));
     BeginAbort(absl::StrCat(RankText(RankId(i)), " ", why), actions);
     return;
   }
@@ -542,7 +595,9 @@ void Coordinator::Advance(RankId id, Actions* actions) {
 std::optional<Coordinator::Step> Coordinator::NextStep(const Rank& rank) const {
   if (!rank.connected || rank.ahead) return std::nullopt;
   const bool undecided = phase_ == PlanPhase::kPreparing || phase_ == PlanPhase::kDeciding;
-  if (!RunsDecided(rank)) {
+  // Until the plan is decided such a rank gets nothing else; an older plan least of all.
+  if (overruled_.has_value() && !undecided) return std::nullopt;
+  if (!RunsBase(rank)) {
     // While a decision is being stored it is not known which plan this rank needs.
     if (undecided || rank.committed) return std::nullopt;
     if (rank.held == decided_) return Step{Kind::kSendCommit, decided_};

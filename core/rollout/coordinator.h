@@ -82,6 +82,12 @@ class Coordinator {
   // AlreadyExists if it is the decided digest: there is nothing to switch.
   // The version is not known yet (the store allots it in OnProposalStored).
   absl::Status Propose(const Digest& digest, absl::Duration now, Actions* actions);
+  // An operator's way out when a backup was restored: the same for a group all of whose ranks
+  // run one plan that is later than decided(). They prepare this one on top of that; if it is
+  // aborted they are ahead again. FailedPrecondition, naming the rank, if one is not
+  // connected, is ahead for another reason, or runs another plan than rank 0. AlreadyExists
+  // if it is what they run.
+  absl::Status ProposeOverAhead(const Digest& digest, absl::Duration now, Actions* actions);
   // The answers of the store, ignored in a phase that waits for something else.
   void OnProposalStored(PlanVersion version, absl::Duration now, Actions* actions);
   void OnDecisionStored(absl::Duration now, Actions* actions);
@@ -178,11 +184,15 @@ class Coordinator {
   Rank& at(RankId rank);
   const Rank& at(RankId rank) const;
   bool RunsDecided(const Rank& rank) const;
+  bool RunsBase(const Rank& rank) const;
+  bool RunsLater(const Rank& rank) const;
   bool PeersRunDecided(RankId rank) const;
   bool Synced(const Rank& rank) const { return RunsDecided(rank) && !rank.ahead; }
+  bool Fit(const Rank& rank) const { return RunsBase(rank) && !rank.ahead; }
   bool HoldsCandidate(const Rank& rank) const;
   bool Answers(const Rank& rank, std::uint64_t nonce) const;
 
+  void Begin(const Digest& digest, Actions* actions);
   void SetPhase(PlanPhase phase);
   void Observe(absl::Duration now) { now_ = now; }
   void Persist(CoordinatorAction::Kind kind, const std::string& reason, Actions* actions);
@@ -195,6 +205,7 @@ class Coordinator {
   void JudgeAhead(Rank* rank, const std::optional<PlanId>& committed,
                   std::uint64_t highest_term_seen);
   void AdoptHeld(const RankHello& hello, Actions* actions);
+  void EndOverrule();
   void AbortIfUnfit(Actions* actions);
   void AdvanceAll(Actions* actions);
   void Advance(RankId rank, Actions* actions);
@@ -210,6 +221,8 @@ class Coordinator {
   std::vector<Rank> ranks_;  // [num_ranks]
   PlanId decided_;
   std::optional<PlanId> candidate_;
+  // Of ProposeOverAhead(), until the plan is decided or given up: what the ranks run.
+  std::optional<Digest> overruled_;
   PlanPhase phase_ = PlanPhase::kIdle;
   absl::Duration phase_since_;
   absl::Duration now_;  // Of the newest event.

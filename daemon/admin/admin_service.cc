@@ -121,6 +121,8 @@ class AdminService final : public v1::Admin::Service {
       call.version = DecodePlanVersion(request->version());
       arguments = absl::StrCat("version=", VersionText(*call.version));
     }
+    call.over_ahead = request->over_ahead();
+    if (call.over_ahead) absl::StrAppend(&arguments, arguments.empty() ? "" : " ", "over_ahead");
     return Steer(RequestOf("Rollback", request->steering(), arguments), std::move(call),
                  request->steering(), out);
   }

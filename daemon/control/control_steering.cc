@@ -45,6 +45,7 @@ absl::Status ControlLoop::CheckRequest(const SteeringRequest& request, const Rol
     input.coverage = 1;
     input.batches = config_.policy.min_batches;
   }
+  if (request.call.over_ahead) input.rollout_idle = true;  // The coordinator judges the ranks.
   const SolveHold hold = policy_.ShouldSolve(input, now);
   if (!Forbids(hold)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
@@ -62,7 +63,8 @@ absl::StatusOr<PlanResult> ControlLoop::Answer(const SteeringRequest& request,
     Judge(facts, earlier, now, record);
     record->planner = request.content->planner;
     record->decision.reason = "rollback";
-    record->decision.adopt = record->moved_slots > 0;
+    // What ranks that are ahead would move is not known here.
+    record->decision.adopt = record->moved_slots > 0 || request.call.over_ahead;
     return earlier;
   }
   absl::StatusOr<PlanResult> result = planner_->Plan(inputs);
@@ -102,7 +104,8 @@ void ControlLoop::Serve(const SteeringRequest& request, const RolloutFacts& fact
     observer_.OnSolve(config_.name, record);
     last_solve_ = record;
   }
-  answer.detail = EffectText(record);
+  answer.detail = call.over_ahead ? "the ranks give up a later plan, which is not known here"
+                                  : EffectText(record);
   if (!solves && !facts.paused) {
     answer.detail += "; the group is not paused, so its next solve may replace the plan";
   }
@@ -118,6 +121,7 @@ void ControlLoop::Serve(const SteeringRequest& request, const RolloutFacts& fact
   steered.reason = SteeredReason(call, solves ? PlanVersion{} : request.content->id.version);
   steered.detail = answer.detail;
   steered.ticket = call.ticket;
+  steered.over_ahead = call.over_ahead;
   Adopt(*std::move(result), record, std::move(steered), now);
 }
 

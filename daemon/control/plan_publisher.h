@@ -17,6 +17,7 @@ struct SteeredPlan {
   std::string reason;  // For the plan's record.
   std::string detail;  // What it changes, in words, for the operator.
   std::shared_ptr<SteeringTicket> ticket;
+  bool over_ahead = false;  // For ranks that are ahead of the store, as SteeringCall says.
 };
 
 // A plan that the policy or an operator adopted and that now wants to reach the workers.

@@ -338,7 +338,11 @@ absl::Status RolloutLoop::Accept(const PlanCandidate& candidate) {
   if (candidate.record.base != coordinator_.decided()) {
     return absl::AbortedError("another plan was decided meanwhile");
   }
-  return coordinator_.Propose(candidate.record.digest, clock_.Uptime(), &actions_);
+  const Digest& digest = candidate.record.digest;
+  if (candidate.steered.has_value() && candidate.steered->over_ahead) {
+    return coordinator_.ProposeOverAhead(digest, clock_.Uptime(), &actions_);
+  }
+  return coordinator_.Propose(digest, clock_.Uptime(), &actions_);
 }
 
 void RolloutLoop::HandleOffer(PlanCandidate candidate) {

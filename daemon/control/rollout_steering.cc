@@ -116,6 +116,8 @@ absl::StatusOr<PlanRecord> RolloutLoop::ContentOf(const SteeringCall& call) cons
   PlanVersion version;
   if (call.version.has_value()) {
     version = *call.version;
+  } else if (call.over_ahead) {
+    version = coordinator_.decided().version;
   } else {
     BALLAST_ASSIGN_OR_RETURN(version, VersionBefore());
   }
@@ -136,7 +138,7 @@ absl::StatusOr<PlanRecord> RolloutLoop::ContentOf(const SteeringCall& call) cons
     return absl::FailedPreconditionError(
         absl::StrCat("plan ", PlanIdText(record.id), " was made for another shape or topology"));
   }
-  if (record.id.digest == coordinator_.decided().digest) {
+  if (record.id.digest == coordinator_.decided().digest && !call.over_ahead) {
     return absl::FailedPreconditionError(absl::StrCat("plan ", PlanIdText(record.id),
                                                       " has the content of the decided plan ",
                                                       PlanIdText(coordinator_.decided())));

@@ -49,6 +49,8 @@ struct SteeringCall {
   std::optional<PlanVersion> expected;  // Decided plan that the caller has in mind.
   std::optional<PlanVersion> version;   // kRollback: {0, 0} is the initial plan; absent: the
                                         // decided plan before the newest.
+  bool over_ahead = false;  // kRollback: of a group that is ahead of the store; without a
+                            // version to the newest decided plan.
   std::shared_ptr<SteeringTicket> ticket;
 };
 

@@ -137,6 +137,10 @@ TEST_F(CtlAdminTest, SendsWhatTheOptionsSay) {
   EXPECT_EQ(admin_.rollback.version().sequence(), 40);
   EXPECT_THAT(admin_.steering.caller(), HasSubstr("uid "));
   EXPECT_FALSE(admin_.steering.dry_run());
+  EXPECT_FALSE(admin_.rollback.over_ahead());
+  EXPECT_EQ(Run({"plan", "rollback", "--yes", "--over-ahead"}).exit_code, 0);
+  EXPECT_TRUE(admin_.rollback.over_ahead());
+  EXPECT_FALSE(admin_.rollback.has_version());
 }
 
 TEST_F(CtlAdminTest, OperationIdsOfTwoCallsDiffer) {

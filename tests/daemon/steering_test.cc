@@ -343,6 +343,61 @@ TEST_F(SteeringTest, ARollbackNamesWhyItCanNot) {
   EXPECT_THAT(std::string(Steer(std::move(same))->end->message()), HasSubstr("has the content"));
 }
 
+// As after a backup was restored: the ranks run a plan that the store never heard of.
+TEST_F(SteeringTest, RanksAheadOfTheStoreAreBroughtToItsPlanByARollback) {
+  ReportSkewed();
+  Steer(Kind::kForce);
+  Switch();
+  const PlanId stored = active_;
+  Restart();
+  const PlanId later = {{1, 9}, Sha256("later")};
+  active_ = later;
+  for (int rank = 0; rank < 4; ++rank) Connect(rank);
+  EXPECT_EQ(rollout_->View().workers[0].state, RankState::kAhead);
+
+  EXPECT_TRUE(absl::IsFailedPrecondition(*Steer(Kind::kRollback)->end));
+  SteeringCall call = CallOf(Kind::kRollback);
+  call.over_ahead = true;
+  const auto ticket = Steer(std::move(call));
+  ASSERT_EQ(ticket->plans.size(), 1);
+  EXPECT_EQ(ticket->plans[0].after.digest, stored.digest);
+  EXPECT_THAT(ticket->plans[0].detail, HasSubstr("give up a later plan"));
+  Switch();
+  EXPECT_TRUE(ticket->end->ok()) << *ticket->end;
+  EXPECT_GT(active_.version, later.version);
+  EXPECT_EQ(active_.digest, stored.digest);
+  EXPECT_EQ(rollout_->View().workers[0].state, RankState::kSynced);
+  ReportSkewed(100);
+  SteeringCall next = CallOf(Kind::kRollback);
+  next.version = PlanVersion{};
+  EXPECT_EQ(Steer(std::move(next))->plans.size(), 1) << "steering goes on";
+}
+
+// As after the store was moved away.
+TEST_F(SteeringTest, RanksAheadOfAnEmptyStoreAreBroughtToTheInitialPlan) {
+  const PlanId initial = active_;
+  active_ = {{0, 9}, Sha256("later")};
+  for (int rank = 0; rank < 4; ++rank) Connect(rank);
+  SteeringCall call = CallOf(Kind::kRollback);
+  call.over_ahead = true;
+  const auto ticket = Steer(std::move(call));
+  ASSERT_EQ(ticket->plans.size(), 1) << *ticket->end;
+  Switch();
+  EXPECT_TRUE(ticket->end->ok()) << *ticket->end;
+  EXPECT_EQ(active_, (PlanId{{1, 1}, initial.digest}));
+}
+
+TEST_F(SteeringTest, ARollbackOverAheadIsRefusedWhereNobodyIsAhead) {
+  ReportSkewed();
+  Steer(Kind::kForce);
+  Switch();
+  SteeringCall call = CallOf(Kind::kRollback);
+  call.over_ahead = true;
+  const auto ticket = Steer(std::move(call));
+  EXPECT_THAT(std::string(ticket->end->message()), HasSubstr("rank 0 is not ahead of this store"));
+  EXPECT_EQ(phase(), PlanPhase::kIdle);
+}
+
 TEST_F(SteeringTest, AnAbortBeforeTheDecisionGivesThePlanUp) {
   ReportSkewed();
   const auto force = Steer(Kind::kForce);

@@ -117,12 +117,16 @@ bool ProcessLine::EndFleet(ChildProcess& fleet) {
   return code == 0;
 }
 
-json ProcessLine::Group(const std::string& name) {
-  const std::string stem = absl::StrCat(folder_, "/ctl", ++ctl_calls_);
-  auto ctl = ChildProcess::Start({BALLAST_BINARY_DIR "/ballastctl", "status", "--daemon",
-                                  absl::StrCat("127.0.0.1:", grpc_), "-o", "json"},
-                                 stem);
+std::unique_ptr<ChildProcess> ProcessLine::Ctl(const std::vector<std::string>& words) {
+  std::vector<std::string> argv = {BALLAST_BINARY_DIR "/ballastctl"};
+  argv.insert(argv.end(), words.begin(), words.end());
+  auto ctl = ChildProcess::Start(argv, absl::StrCat(folder_, "/ctl", ++ctl_calls_));
   ctl->Wait(kPatienceSeconds);
+  return ctl;
+}
+
+json ProcessLine::Group(const std::string& name) {
+  const auto ctl = Ctl({"status", "--daemon", absl::StrCat("127.0.0.1:", grpc_), "-o", "json"});
   const json status = json::parse(ctl->Out(), nullptr, /*allow_exceptions=*/false);
   if (!status.is_object()) return nullptr;
   for (const json& group : status["groups"]) {

@@ -50,6 +50,9 @@ class ProcessLine {
   // Ends it as a terminal's interrupt would; false, a failure, if it had to complain.
   bool EndFleet(ChildProcess& fleet);
 
+  // Runs ballastctl to its end; `words` name the daemon or its socket, where they must.
+  std::unique_ptr<ChildProcess> Ctl(const std::vector<std::string>& words);
+
   // The status of a group, or null if the daemon does not answer.
   nlohmann::json Group(const std::string& name);
   // The same once `holds` says so; a failure if it never does.

@@ -1,0 +1,153 @@
+// Goal: a backup of the store is restored under running workers, by the procedure of
+// docs/operations.md, and the group is led out of being ahead of its store without a stop.
+// Method: real processes. The fleet itself ends with an error if two ranks ever serve one
+// step by two plans, or a slot holds another expert than is routed to it.
+
+#include <signal.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/child_process.h"
+#include "tests/integration/process_line.h"
+
+namespace ballast {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+constexpr int kRanks = 16;
+
+class RestoreTest : public ::testing::Test {
+ protected:
+  RestoreTest()
+      : line_("restore", ProcessLine::EagerConfig(ProcessLine::GroupOf16("demo"))),
+        store_(line_.folder() + "/ballast.db"),
+        backup_(line_.folder() + "/backup.db") {}
+
+  // As `sqlite3 FILE "SQL"` does.
+  static void RunSql(const std::string& file, const std::string& sql) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db);
+    sqlite3_close(db);
+  }
+
+  void StopDaemon() {
+    line_.daemon().Signal(SIGTERM);
+    ASSERT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 0) << line_.LogEnd();
+  }
+
+  // A backup of the first daemon's store while it runs; after it two more daemons, each of
+  // which switches the workers to plans that the backup does not have. None runs at the end.
+  void LeaveTheBackupBehind() {
+    ASSERT_TRUE(line_.StartDaemon());
+    fleet_ = line_.StartFleet("demo", kRanks);
+    ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 1));
+    RunSql(store_, "VACUUM INTO '" + backup_ + "'");
+    for (int more = 0; more < 3; ++more) {
+      if (more > 0) {
+        StopDaemon();
+        ASSERT_TRUE(line_.StartDaemon());
+      }
+      ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 2, line_.Log().size()));
+    }
+    StopDaemon();
+  }
+
+  void Restore() const {
+    for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(store_ + part);
+    std::filesystem::copy_file(backup_, store_);
+  }
+
+  // All ranks are connected and named as ahead.
+  json WhenAllAreAhead() {
+    return line_.GroupWhen("demo", "all ranks are ahead", [](const json& group) {
+      for (const json& worker : group["workers"]) {
+        if (worker["state"] != "ahead") return false;
+      }
+      return true;
+    });
+  }
+
+  int Rollback(const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"plan",   "rollback", "--yes",
+                                      "--wait", "--socket", line_.folder() + "/admin.sock"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto ctl = line_.Ctl(words);
+    answer_ = ctl->Out() + ctl->Err();
+    return ctl->Wait(0).value_or(-1);
+  }
+
+  ProcessLine line_;
+  const std::string store_;
+  const std::string backup_;
+  std::string answer_;  // Of the last rollback.
+  std::unique_ptr<ChildProcess> fleet_;
+};
+
+TEST_F(RestoreTest, AGroupAheadOfARestoredStoreIsNamedServesOnAndIsBroughtBack) {
+  LeaveTheBackupBehind();
+  Restore();
+  RunSql(store_, "UPDATE store_term SET term = term + 1000");
+  const std::size_t since = line_.Log().size();
+  ASSERT_TRUE(line_.StartDaemon());
+  const json ahead = WhenAllAreAhead();
+  EXPECT_EQ(ahead["alarms"][0]["name"], "ranks_ahead");
+  EXPECT_EQ(ahead["decided"]["version"]["term"], "1");
+  const json running = ahead["workers"][0]["active"];
+  EXPECT_EQ(running["version"]["term"], "3");
+  for (const json& worker : ahead["workers"]) EXPECT_EQ(worker["active"], running);
+
+  // Nothing is pushed and nothing planned until somebody says so.
+  const std::uint64_t step = Number(ahead["workers"][0]["step"]);
+  const json later = line_.GroupWhen("demo", "serving goes on", [&](const json& group) {
+    return Number(group["workers"][0]["step"]) >= step + 200;
+  });
+  EXPECT_EQ(later["workers"][kRanks - 1]["active"], running);
+  EXPECT_EQ(line_.CountInLog("event=plan.proposed", since), 0);
+  EXPECT_EQ(Rollback({"--version", "0.0"}), 4) << answer_;
+
+  ASSERT_EQ(Rollback({"--over-ahead"}), 0) << answer_;
+  EXPECT_THAT(answer_, HasSubstr("Rollback demo: done"));
+  // Planning goes on by itself.
+  ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 3, since));
+  const json back = line_.GroupWhen("demo", "all ranks run a plan of this store",
+                                    [](const json& group) { return group["active_everywhere"]; });
+  EXPECT_EQ(back["decided"]["version"]["term"], "1002");
+  EXPECT_TRUE(line_.EndFleet(*fleet_));
+}
+
+// Without the step that raises the term the daemon is an older one to the workers.
+TEST_F(RestoreTest, WorkersThatHaveSeenALaterTermServeOnAndAreNamed) {
+  LeaveTheBackupBehind();
+  Restore();
+  const std::size_t since = line_.Log().size();
+  ASSERT_TRUE(line_.StartDaemon());
+  for (int rank = 0; rank < kRanks; ++rank) {
+    ASSERT_TRUE(line_.AwaitInLog(absl::StrCat("event=worker.ahead group=demo rank=", rank,
+                                              " detail=\"runs ahead of this "
+                                              "store: has seen term 3, this daemon has term 2"),
+                                 1, since));
+  }
+  EXPECT_EQ(line_.CountInLog("event=plan.", since), 0);
+
+  // The step may be made up for.
+  StopDaemon();
+  RunSql(store_, "UPDATE store_term SET term = term + 1000");
+  ASSERT_TRUE(line_.StartDaemon());
+  WhenAllAreAhead();
+  EXPECT_EQ(Rollback({"--over-ahead", "--version", "0.0"}), 0) << answer_;
+  EXPECT_TRUE(line_.EndFleet(*fleet_));
+}
+
+}  // namespace
+}  // namespace ballast
