@@ -2,8 +2,13 @@
 #define BALLAST_DAEMON_CONTROL_CRASH_POINTS_H_
 
 #include <array>
+#include <cstdint>
+#include <map>
+#include <set>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/base/ids.h"
 
 namespace ballast {
 
@@ -28,6 +33,40 @@ class CrashPoints {
  public:
   virtual ~CrashPoints() = default;
   virtual void Reach(absl::string_view point) = 0;
+};
+
+// Finds the moments at which half of the ranks and all of them were sent one message of a
+// rollout, each rank counted once. What brings a rank that comes back to a plan of an earlier
+// daemon is no rollout: only plans of `term` count.
+//
+// Not thread-safe: the publish thread owns it.
+class SentPoints {
+ public:
+  // `points` may be null: nobody is told.
+  SentPoints(CrashPoints* points, int num_ranks, std::uint64_t term)
+      : points_(points), num_ranks_(num_ranks), term_(term) {}
+
+  // `message` is the first word of its points, as "commit".
+  void Sent(absl::string_view message, const PlanId& plan, RankId rank) {
+    if (points_ == nullptr || plan.version.term != term_) return;
+    Told& told = told_[message];
+    if (told.plan != plan) told = {plan, {}};
+    if (!told.ranks.insert(rank.value).second) return;
+    const int count = static_cast<int>(told.ranks.size());
+    if (count == num_ranks_ / 2) points_->Reach(absl::StrCat(message, ".half_sent"));
+    if (count == num_ranks_) points_->Reach(absl::StrCat(message, ".sent"));
+  }
+
+ private:
+  struct Told {
+    PlanId plan;
+    std::set<int> ranks;
+  };
+
+  CrashPoints* const points_;
+  const int num_ranks_;
+  const std::uint64_t term_;
+  std::map<absl::string_view, Told> told_;  // By message.
 };
 
 }  // namespace ballast

@@ -87,6 +87,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       observer_(parts.observer),
       clock_(parts.clock),
       crash_points_(parts.crash_points),
+      sent_points_(parts.crash_points, parts.config.topology.num_ranks(), term),
       term_(term),
       queue_(kQueueCapacity),
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
@@ -213,7 +214,6 @@ void RolloutLoop::Turn(absl::Duration deadline) {
   }
   coordinator_.OnTick(clock_.Uptime(), &actions_);
   Execute();
-  NoticeActivation();
   NoticeSessions();
   UpdateView();
   if (!deposed()) recorder_.Write();  // Last: nobody waits for it.
@@ -369,6 +369,7 @@ void RolloutLoop::RefuseOffer(const SolveRecord& solve, const std::string& reaso
 
 // Storing answers the coordinator, which may ask for more: until nothing is left.
 void RolloutLoop::Execute() {
+  NoticeActivation();  // Before any rank is told to free the old plan.
   while (!actions_.empty()) {
     const Coordinator::Actions batch = std::exchange(actions_, {});
     for (const CoordinatorAction& action : batch) Execute(action);
@@ -507,44 +508,36 @@ void RolloutLoop::SendTo(const CoordinatorAction& action) {
   command.membership_gen = membership_.generation;
   command.deadline_hint = config_.rollout.prepare_timeout;
   command.reason = action.reason;
+  absl::string_view message;
   switch (action.kind) {
     case Kind::kSendPrepare:
       command.kind = WorkerCommand::Kind::kPrepare;
       command.placement = PlanOf(action.plan.digest);
       if (command.placement == nullptr) return;
       observer_.OnPush(config_.name, action.rank, action.plan);
+      message = "prepare";
       break;
     case Kind::kSendCommit:
       command.kind = WorkerCommand::Kind::kCommit;
+      message = "commit";
       break;
     case Kind::kSendAbort:
       command.kind = WorkerCommand::Kind::kAbort;
+      message = "abort";
       break;
     default:
       command.kind = WorkerCommand::Kind::kRetire;
+      message = "retire";
       break;
   }
   if (!link->Send(command)) {
     observer_.OnSlowConsumer(config_.name, action.rank, "left its mailbox full");
   }
-  ReachSent(action);
+  sent_points_.Sent(message, action.plan, action.rank);
 }
 
 void RolloutLoop::Reach(absl::string_view crash_point) {
   if (crash_points_ != nullptr) crash_points_->Reach(crash_point);
-}
-
-// Ranks are told in ascending order.
-void RolloutLoop::ReachSent(const CoordinatorAction& action) {
-  using Kind = CoordinatorAction::Kind;
-  const bool half = action.rank.value == config_.topology.num_ranks() / 2;
-  const bool last = action.rank.value == config_.topology.num_ranks() - 1;
-  if (action.kind == Kind::kSendPrepare && half) Reach("prepare.half_sent");
-  if (action.kind == Kind::kSendPrepare && last) Reach("prepare.sent");
-  if (action.kind == Kind::kSendCommit && half) Reach("commit.half_sent");
-  if (action.kind == Kind::kSendCommit && last) Reach("commit.sent");
-  if (action.kind == Kind::kSendRetire && half) Reach("retire.half_sent");
-  if (action.kind == Kind::kSendRetire && last) Reach("retire.sent");
 }
 
 void RolloutLoop::Finish(const CoordinatorAction& action) {

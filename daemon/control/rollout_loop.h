@@ -196,7 +196,6 @@ class RolloutLoop final : public PlanPublisher {
   void NoticeStoreCall(const char* call, const absl::Status& status, absl::Duration took);
   void StepDown(const absl::Status& status);
   void Reach(absl::string_view crash_point);
-  void ReachSent(const CoordinatorAction& action);
   void Finish(const CoordinatorAction& action);
   void NoticeActivation();
   void NoticeSessions();
@@ -210,6 +209,7 @@ class RolloutLoop final : public PlanPublisher {
   GroupObserver& observer_;
   Clock& clock_;
   CrashPoints* const crash_points_;
+  SentPoints sent_points_;
   const std::uint64_t term_;
   BoundedQueue<Event> queue_;
   Coordinator coordinator_;

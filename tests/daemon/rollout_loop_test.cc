@@ -17,7 +17,16 @@ namespace ballast {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class RecordingCrashPoints final : public CrashPoints {
+ public:
+  void Reach(absl::string_view point) override { reached.emplace_back(point); }
+
+  std::vector<std::string> reached;
+};
 
 class RolloutLoopTest : public ::testing::Test {
  protected:
@@ -31,8 +40,8 @@ class RolloutLoopTest : public ::testing::Test {
     ignored_.clear();
     absl::StatusOr<RolloutStart> start = RecoverGroup(config_, store_, term, &ignored_);
     ASSERT_TRUE(start.ok()) << start.status();
-    loop_ = std::make_unique<RolloutLoop>(RolloutLoop::Parts{config_, store_, observer_, clock_},
-                                          *start, term);
+    loop_ = std::make_unique<RolloutLoop>(
+        RolloutLoop::Parts{config_, store_, observer_, clock_, &moments_}, *start, term);
     if (active_.digest == Digest{}) active_ = start->decided;
   }
 
@@ -106,6 +115,7 @@ class RolloutLoopTest : public ::testing::Test {
   SimulatedClock clock_;
   InMemoryPlanStore store_;
   RecordingObserver observer_;
+  RecordingCrashPoints moments_;
   std::string ignored_;
   PlanId active_;  // What workers say they run.
   std::unique_ptr<RolloutLoop> loop_;
@@ -146,6 +156,47 @@ TEST_F(RolloutLoopTest, TakesAPlanFromOfferToActive) {
   EXPECT_TRUE(loop_->Facts().idle);
   EXPECT_EQ(loop_->View().plans_adopted, 1);
   EXPECT_EQ(loop_->View().moved_slots, 2);
+}
+
+TEST_F(RolloutLoopTest, ARolloutReachesItsMomentsInOrder) {
+  ConnectAll();
+  Offer(Candidate());
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  AnswerAll(SessionEvent::Kind::kHeld);
+  AnswerAll(SessionEvent::Kind::kActive);
+  AnswerAll(SessionEvent::Kind::kRetired);
+  EXPECT_THAT(moments_.reached,
+              ElementsAre("propose.before", "propose.stored", "prepare.half_sent", "prepare.sent",
+                          "decide.before", "decide.stored", "commit.half_sent", "commit.sent",
+                          "active", "retire.half_sent", "retire.sent"));
+}
+
+// Otherwise a test that ends the daemon at a moment would end it in what follows a restart.
+TEST_F(RolloutLoopTest, BringingRanksToAnEarlierDaemonsPlanReachesNoMoment) {
+  ConnectAll();
+  Offer(Candidate());
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  Restart();
+  moments_.reached.clear();
+  ConnectAll();
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  AnswerAll(SessionEvent::Kind::kHeld);
+  AnswerAll(SessionEvent::Kind::kActive);
+  AnswerAll(SessionEvent::Kind::kRetired);
+  ASSERT_TRUE(loop_->Facts().idle);
+  EXPECT_THAT(moments_.reached, IsEmpty());
+}
+
+TEST_F(RolloutLoopTest, AMomentCountsRanksAndNotMessages) {
+  ConnectAll();
+  Offer(Candidate());
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  moments_.reached.clear();
+  for (int i = 0; i < 4; ++i) {
+    Connect(3);  // It has lost what it had loaded, and is sent the plan again.
+    EXPECT_TRUE(WasSent(3, WorkerCommand::Kind::kPrepare));
+  }
+  EXPECT_THAT(moments_.reached, IsEmpty());
 }
 
 TEST_F(RolloutLoopTest, SendsNothingBeforeTheStoreHasIt) {
