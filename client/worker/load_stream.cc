@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "client/worker/report_schedule.h"
 #include "proto/wire/load_wire.h"
 
 namespace ballast {
@@ -21,12 +22,13 @@ constexpr std::uint32_t kReportsPerCredit = 16;
 }  // namespace
 
 LoadStream::LoadStream(LoadCounters& counters, Identity identity, const Backoff& backoff,
-                       absl::Duration period, std::shared_ptr<Wakeup> wakeup)
+                       absl::Duration period, std::shared_ptr<Wakeup> wakeup, const Clock& clock)
     : queue_(counters, identity.report),
       identity_(std::move(identity)),
       backoff_(backoff),
       period_(period),
-      wakeup_(std::move(wakeup)) {}
+      wakeup_(std::move(wakeup)),
+      clock_(clock) {}
 
 void LoadStream::Open(const std::shared_ptr<grpc::Channel>& channel, absl::Duration now) {
   channel_ = channel;
@@ -54,7 +56,9 @@ void LoadStream::Start(absl::Duration now) {
 void LoadStream::SetPeriod(absl::Duration period, absl::Duration now) {
   if (period <= absl::ZeroDuration()) return;
   period_ = std::max(period, kShortestPeriod);
-  if (channel_ != nullptr) report_at_ = std::min(report_at_, now + period_);
+  if (channel_ != nullptr) {
+    report_at_ = std::min(report_at_, now + UntilNextReport(clock_.WallNow(), period_));
+  }
 }
 
 void LoadStream::OnActivation(absl::Duration now) {
@@ -71,7 +75,7 @@ void LoadStream::Pump(bool counting, absl::Duration now, const Rejected& rejecte
   if (channel_ != nullptr && link_ == nullptr && now >= start_at_) Start(now);
   if (now >= report_at_) {
     queue_.SetDue();
-    report_at_ = now + period_;
+    report_at_ = now + UntilNextReport(clock_.WallNow(), period_);
   }
   if (link_ == nullptr || !counting || !link_->writable()) return;
   if (const std::optional<LoadReport> report = queue_.Next(); report.has_value()) Send(*report);

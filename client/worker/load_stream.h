@@ -13,13 +13,15 @@
 #include "client/worker/report_queue.h"
 #include "client/worker/stream_link.h"
 #include "client/worker/wakeup.h"
+#include "core/base/clock.h"
 #include "core/load/load_report.h"
 #include "core/routing/load_counters.h"
 
 namespace ballast {
 
-// The stream of load reports: one report each period, in flight at most one. It comes
-// back by itself while the session lives; its end never ends the session.
+// The stream of load reports: one report each period, at the same moments as other workers
+// (report_schedule.h), in flight at most one. It comes back by itself while the session lives; its
+// end never ends the session.
 //
 // Not thread-safe: the connection thread owns it. sent() is for any thread.
 class LoadStream {
@@ -35,7 +37,7 @@ class LoadStream {
   using Rejected = std::function<void(const std::string&)>;
 
   LoadStream(LoadCounters& counters, Identity identity, const Backoff& backoff,
-             absl::Duration period, std::shared_ptr<Wakeup> wakeup);
+             absl::Duration period, std::shared_ptr<Wakeup> wakeup, const Clock& clock);
 
   // A session was accepted: keep a stream on this channel until Close().
   void Open(const std::shared_ptr<grpc::Channel>& channel, absl::Duration now);
@@ -68,6 +70,7 @@ class LoadStream {
   Backoff backoff_;
   absl::Duration period_;
   const std::shared_ptr<Wakeup> wakeup_;
+  const Clock& clock_;  // Of the machine's wall time; all else comes as `now`.
 
   std::shared_ptr<grpc::Channel> channel_;  // Null: no stream is wanted.
   std::unique_ptr<v1::Load::Stub> stub_;

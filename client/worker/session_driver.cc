@@ -74,7 +74,7 @@ SessionDriver::SessionDriver(const WorkerOptions& options, const Parts& parts, c
       incarnation_(seeds.incarnation),
       load_stream_(switch_point_.counters(), MakeIdentity(options, intake_, seeds.incarnation),
                    Backoff(options.reconnect_base, options.reconnect_cap, ~seeds.jitter),
-                   options.report_period, wakeup_),
+                   options.report_period, wakeup_, clock_),
       backoff_(options.reconnect_base, options.reconnect_cap, seeds.jitter),
       heartbeat_period_(options.heartbeat_period),
       membership_gen_(options.membership_gen),

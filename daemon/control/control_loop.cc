@@ -140,7 +140,7 @@ std::shared_ptr<const LoadSnapshot> ControlLoop::Snapshot() const {
 void ControlLoop::Run() {
   while (!inbox_.closed()) {
     Turn(clock_.Uptime() + kTurn);
-    inbox_.AwaitClose(clock_, clock_.Uptime() + kGather);
+    inbox_.Gather(clock_, clock_.Uptime() + kGather);
   }
 }
 

@@ -9,8 +9,13 @@ int* ReportInbox::WaitingOf(RankId rank) {
   return known ? &waiting_of_[rank.value] : nullptr;
 }
 
+bool ReportInbox::Crowded() const {
+  return 2 * waiting_.size() >= kMaxReports || 2 * counts_ >= kMaxCounts;
+}
+
 bool ReportInbox::TryPut(LoadReport& report) {
   bool first = false;
+  bool crowded = false;
   {
     absl::MutexLock lock(&mutex_);
     int* of_rank = WaitingOf(report.rank);
@@ -25,6 +30,7 @@ bool ReportInbox::TryPut(LoadReport& report) {
     counts_ += report.counts.size();
     first = waiting_.empty();
     waiting_.push_back(std::move(report));
+    crowded = !std::exchange(crowding_, Crowded()) && crowding_;
     report.counts.clear();
     if (!spares_.empty()) {
       report.counts = std::move(spares_.back());
@@ -32,9 +38,10 @@ bool ReportInbox::TryPut(LoadReport& report) {
       spares_.pop_back();
     }
   }
-  if (first) {
+  if (first || crowded) {
     absl::MutexLock lock(&wait_mutex_);
     ready_ = true;
+    crowded_ = crowded_ || crowded;
   }
   return true;
 }
@@ -54,17 +61,19 @@ void ReportInbox::TakeAll(Clock& clock, absl::Duration deadline, std::vector<Loa
     absl::MutexLock lock(&wait_mutex_);
     clock.WaitUntil(wait_mutex_, absl::Condition(&ready_), deadline);
     ready_ = closed_;
+    crowded_ = closed_;
   }
   absl::MutexLock lock(&mutex_);
   Recycle(reports);
   reports.swap(waiting_);
   waiting_of_.assign(waiting_of_.size(), 0);
   counts_ = 0;
+  crowding_ = false;
 }
 
-void ReportInbox::AwaitClose(Clock& clock, absl::Duration deadline) {
+void ReportInbox::Gather(Clock& clock, absl::Duration deadline) {
   absl::MutexLock lock(&wait_mutex_);
-  clock.WaitUntil(wait_mutex_, absl::Condition(&closed_), deadline);
+  clock.WaitUntil(wait_mutex_, absl::Condition(&crowded_), deadline);
 }
 
 void ReportInbox::Close() {
@@ -75,6 +84,7 @@ void ReportInbox::Close() {
   absl::MutexLock lock(&wait_mutex_);
   closed_ = true;
   ready_ = true;
+  crowded_ = true;
 }
 
 bool ReportInbox::closed() const {

@@ -41,8 +41,9 @@ class ReportInbox {
   // buffers for later. Waits for the first report until `deadline` on `clock`, or Close().
   void TakeAll(Clock& clock, absl::Duration deadline, std::vector<LoadReport>& reports);
 
-  // Blocks until Close() or the deadline, whatever is put in meanwhile.
-  void AwaitClose(Clock& clock, absl::Duration deadline);
+  // Lets reports gather: blocks until the deadline, Close(), or until half of a bound is
+  // reached, so that a burst of many ranks finds room.
+  void Gather(Clock& clock, absl::Duration deadline);
 
   // Wakes the reader; later reports are dropped.
   void Close();
@@ -51,6 +52,7 @@ class ReportInbox {
 
  private:
   int* WaitingOf(RankId rank) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Crowded() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Recycle(std::vector<LoadReport>& reports) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
@@ -58,6 +60,7 @@ class ReportInbox {
   std::vector<int> waiting_of_ ABSL_GUARDED_BY(mutex_);  // [num_ranks]
   std::vector<std::vector<std::uint64_t>> spares_ ABSL_GUARDED_BY(mutex_);
   std::size_t counts_ ABSL_GUARDED_BY(mutex_) = 0;        // In waiting_.
+  bool crowding_ ABSL_GUARDED_BY(mutex_) = false;         // Half of a bound is reached.
   std::size_t spare_counts_ ABSL_GUARDED_BY(mutex_) = 0;  // In spares_, by capacity.
   std::uint64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
   bool shut_ ABSL_GUARDED_BY(mutex_) = false;  // Closed, as producers see it.
@@ -65,7 +68,8 @@ class ReportInbox {
   // What the reader waits for, under a lock of its own: a producer that finds others'
   // reports waiting does not touch it.
   mutable absl::Mutex wait_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
-  bool ready_ ABSL_GUARDED_BY(wait_mutex_) = false;  // A report waits, or closed.
+  bool ready_ ABSL_GUARDED_BY(wait_mutex_) = false;    // A report waits, or closed.
+  bool crowded_ ABSL_GUARDED_BY(wait_mutex_) = false;  // Half of a bound is reached, or closed.
   bool closed_ ABSL_GUARDED_BY(wait_mutex_) = false;
 };
 

@@ -4,9 +4,11 @@
 //   ballast_daemon_bench [ingest|memory|switch|reconnect]... [--seconds N] [--rounds N] [-o json]
 //
 // ingest     128 workers at 10 reports a second: share of one core and memory of the daemon,
-//            expert form (58 x 256) and slot form (58 x 3), and four groups in slot form; the
-//            floor is a bare gRPC server that takes the same reports in the same run and drops
-//            them. CPU time is that of the server's process alone, user and system
+//            expert form (58 x 256) and slot form (58 x 3), and four groups in slot form; all at
+//            the same moments, as the worker library reports, and once more spread evenly, as
+//            workers whose clocks do not agree would. The floor is a bare gRPC server that takes
+//            the same reports in the same run and drops them. CPU time is that of the server's
+//            process alone, user and system
 // memory     the reports of `ingest`, expert form, for --seconds: resident memory of the daemon
 //            every 30 s, and its slope after the first fifth. Not part of a run without names
 // switch     step 10 ms, loader instant: last report of a window to plan active on 128
@@ -169,9 +171,15 @@ Fleets StartFleets(int port, ReportForm form, int groups, bool sessions) {
   return fleets;
 }
 
-// Each worker reports ten times a second, spread evenly; `tick(n)` is called before each
-// tenth of a second. Returns the number of reports sent.
-std::uint64_t KeepReporting(Fleets& fleets, int ticks, const std::function<void(int)>& tick) {
+enum class Arrival {
+  kTogether,  // As the worker library reports: at multiples of the period.
+  kSpread,    // One worker after the other, evenly: each report wakes the server.
+};
+
+// Each worker reports ten times a second; `tick(n)` is called before each tenth of a second.
+// Returns the number of reports sent.
+std::uint64_t KeepReporting(Fleets& fleets, Arrival arrival, int ticks,
+                            const std::function<void(int)>& tick) {
   const auto begin = steady_clock::now();
   std::uint64_t sent = 0;
   for (int n = 0; n < ticks; ++n) {
@@ -185,9 +193,11 @@ std::uint64_t KeepReporting(Fleets& fleets, int ticks, const std::function<void(
                     ? 1
                     : 0;
       }
+      if (arrival == Arrival::kTogether) continue;
       std::this_thread::sleep_until(begin + milliseconds(100 * n) +
                                     std::chrono::microseconds(780 * (rank + 1)));
     }
+    std::this_thread::sleep_until(begin + milliseconds(100 * (n + 1)));
   }
   return sent;
 }
@@ -199,14 +209,14 @@ struct IngestCost {
   double end_rss = 0;
 };
 
-IngestCost MeasureIngest(const Options& options, Fleets& fleets, pid_t pid) {
+IngestCost MeasureIngest(const Options& options, Arrival arrival, Fleets& fleets, pid_t pid) {
   constexpr int kWarmUp = 20;  // Everything is allocated by then.
   IngestCost cost;
-  KeepReporting(fleets, kWarmUp, [](int) {});
+  KeepReporting(fleets, arrival, kWarmUp, [](int) {});
   const double cpu = CpuSeconds(pid);
   cost.begin_rss = RssMib(pid);
   const auto measured_from = steady_clock::now();
-  const std::uint64_t sent = KeepReporting(fleets, 10 * options.seconds, [](int) {});
+  const std::uint64_t sent = KeepReporting(fleets, arrival, 10 * options.seconds, [](int) {});
   const double wall = Seconds(measured_from, steady_clock::now());
   cost.cpu_percent = 100 * (CpuSeconds(pid) - cpu) / wall;
   cost.end_rss = RssMib(pid);
@@ -214,19 +224,28 @@ IngestCost MeasureIngest(const Options& options, Fleets& fleets, pid_t pid) {
   return cost;
 }
 
-void Ingest(const Options& options, ReportForm form, int groups, double reach_cpu,
-            double reach_rss) {
+struct IngestCase {
+  ReportForm form = ReportForm::kSlot;
+  Arrival arrival = Arrival::kTogether;
+  int groups = 1;
+  double reach_cpu = 0;
+  double reach_rss = 0;
+};
+
+void Ingest(const Options& options, const IngestCase& wanted) {
+  const auto& [form, arrival, groups, reach_cpu, reach_rss] = wanted;
   IngestCost floor;
   {
     FloorChild server;
     Fleets fleets = StartFleets(server.grpc_port(), form, groups, false);
-    floor = MeasureIngest(options, fleets, server.pid());
+    floor = MeasureIngest(options, arrival, fleets, server.pid());
   }
   DaemonChild daemon({.groups = groups, .ranks = 128, .slots_per_rank = 3});
   Fleets fleets = StartFleets(daemon.grpc_port(), form, groups, true);
-  const IngestCost cost = MeasureIngest(options, fleets, daemon.pid());
-  const std::string name = absl::StrCat("ingest/", form == ReportForm::kSlot ? "slot" : "expert",
-                                        groups > 1 ? "/4-groups" : "");
+  const IngestCost cost = MeasureIngest(options, arrival, fleets, daemon.pid());
+  const std::string name =
+      absl::StrCat("ingest/", form == ReportForm::kSlot ? "slot" : "expert",
+                   groups > 1 ? "/4-groups" : "", arrival == Arrival::kSpread ? "/spread" : "");
   BenchTable& table = *options.table;
   table.Add(name + "/reports-against-sent", cost.reports_per_second, "1/s", 1280.0 * groups);
   table.Add(name + "/cpu", cost.cpu_percent, "%",
@@ -236,9 +255,13 @@ void Ingest(const Options& options, ReportForm form, int groups, double reach_cp
 }
 
 void BenchIngest(const Options& options) {
-  Ingest(options, ReportForm::kExpert, 1, 25, 120);
-  Ingest(options, ReportForm::kSlot, 1, 4, 120);
-  Ingest(options, ReportForm::kSlot, 4, 16, 200);
+  for (const Arrival arrival : {Arrival::kTogether, Arrival::kSpread}) {
+    // Spread evenly, the wakeups of `read` alone are the target (docs/decisions/0005).
+    const bool together = arrival == Arrival::kTogether;
+    Ingest(options, {ReportForm::kExpert, arrival, 1, 25, 120});
+    Ingest(options, {ReportForm::kSlot, arrival, 1, together ? 4.0 : 0.0, 120});
+    Ingest(options, {ReportForm::kSlot, arrival, 4, together ? 16.0 : 0.0, 200});
+  }
 }
 
 // Least squares of y over x.
@@ -264,7 +287,7 @@ void BenchMemory(const Options& options) {
   std::vector<double> hours;
   std::vector<double> rss;
   const int ticks = 10 * options.seconds;
-  KeepReporting(fleets, ticks, [&](int tick) {
+  KeepReporting(fleets, Arrival::kTogether, ticks, [&](int tick) {
     if (tick % 300 == 0) {
       options.table->Add(absl::StrCat("memory/rss-after-", tick / 10, "s"), RssMib(daemon.pid()),
                          "MiB", {.target = 120});

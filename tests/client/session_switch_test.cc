@@ -221,8 +221,9 @@ TEST(SessionMembershipTest, LeavesOnceTheDaemonHasTakenItsGoodbyeAndDoesNotComeB
   EncodeGoAway(go_away, message.mutable_go_away());
   ASSERT_TRUE(daemon.Send(message));
   EXPECT_TRUE(worker.session->Leave("node 7 is repaired", kPatience));
-  EXPECT_EQ(worker.events.count(WorkerEvent::Kind::kLeft), 1);
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kLeft));
   ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kDisconnected));
+  EXPECT_EQ(worker.events.count(WorkerEvent::Kind::kLeft), 1);
   // Serving goes on as long as the engine likes.
   for (std::uint64_t step = 1; step <= 20; ++step) StepOf({worker.session.get()}, step);
   EXPECT_EQ(worker.events.count(WorkerEvent::Kind::kConnected), 1);

@@ -109,11 +109,43 @@ TEST(ReportInboxTest, TheFirstReportWakesTheReader) {
   EXPECT_THAT(Sequences(reports), ElementsAre(5));
 }
 
+// Gather() without a deadline returns only where the bound cuts it short.
+TEST(ReportInboxTest, ABurstOfManyRanksCutsTheGatheringShort) {
+  constexpr int kRanks = 500;
+  constexpr std::size_t kCounts = 58 * 256;
+  ReportInbox inbox(kRanks);
+  std::vector<LoadReport> reports;
+  std::size_t read = 0;
+  int put = 0;
+  while (put < kRanks) {
+    const std::size_t half = (ReportInbox::kMaxCounts / 2 + kCounts - 1) / kCounts;
+    for (std::size_t i = 0; i < half && put < kRanks; ++i, ++put) {
+      ASSERT_TRUE(Put(inbox, Report(put, 1, kCounts))) << put;
+    }
+    if (put < kRanks) inbox.Gather(RealClock(), absl::InfiniteDuration());
+    inbox.TakeAll(RealClock(), absl::InfiniteDuration(), reports);
+    read += reports.size();
+  }
+  EXPECT_EQ(read, kRanks);
+  SimulatedClock clock;
+  ASSERT_TRUE(Put(inbox, Report(0, 2)));
+  inbox.Gather(clock, clock.Uptime());  // Taken again: the bound is on what waits.
+  EXPECT_EQ(inbox.dropped(), 0);
+}
+
+TEST(ReportInboxTest, ManySmallReportsCutTheGatheringShort) {
+  ReportInbox inbox(ReportInbox::kMaxReports);
+  for (int i = 0; i < static_cast<int>(ReportInbox::kMaxReports) / 2; ++i) {
+    ASSERT_TRUE(Put(inbox, Report(i, 1)));
+  }
+  inbox.Gather(RealClock(), absl::InfiniteDuration());
+}
+
 TEST(ReportInboxTest, ClosingWakesTheReaderAndRefusesWhatComesLater) {
   ReportInbox inbox(1);
   ASSERT_TRUE(Put(inbox, Report(0, 1)));
   std::thread closer([&] { inbox.Close(); });
-  inbox.AwaitClose(RealClock(), absl::InfiniteDuration());
+  inbox.Gather(RealClock(), absl::InfiniteDuration());
   closer.join();
   EXPECT_TRUE(inbox.closed());
   EXPECT_FALSE(Put(inbox, Report(0, 2)));
