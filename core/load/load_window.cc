@@ -278,7 +278,7 @@ void LoadWindow::MaybeCloseBatch(absl::Duration now) {
 
 void LoadWindow::CloseBatch(std::uint64_t steps, absl::Duration now) {
   const absl::Duration time = now - *open_since_;
-  if (open_picks_ > 0 && !open_is_spoiled_) {
+  if (open_picks_ > 0 && !open_is_spoiled_ && !plausibility_.BatchIsDoubtful()) {
     if (open_has_slots_) {
       const double per_step = static_cast<double>(steps);
       for (double& value : open_.mutable_values()) value /= per_step;

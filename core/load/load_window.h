@@ -38,7 +38,8 @@ namespace ballast {
 //
 // Both forms of reports give the estimate; picks sent give the demand per row too. The
 // ranks of a group report in one form, that of most of them. A report that can not be true
-// is not counted, and neither is the batch that it belongs to: see plausibility.h.
+// is not counted, and neither is the batch that it belongs to, nor a batch in which a rank
+// is in doubt: see plausibility.h.
 //
 // The first batch begins where the ranks began to be counted. If these steps lie
 // more than batch_steps apart, the picks before the last rank came are in

@@ -1,16 +1,18 @@
 #include "core/load/plausibility.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 
 namespace ballast {
 
 Plausibility::Plausibility(const ModelShape& shape, const Topology& topology)
-    : shape_(shape), topology_(topology), picks_per_step_(topology.num_ranks(), -1.0) {}
+    : shape_(shape),
+      topology_(topology),
+      received_(topology.num_ranks(), PlausibilityLimits::kFarAbove) {}
 
 std::string Plausibility::Judge(RankId rank, ReportForm form, const ReportGain& gain) {
   return form == ReportForm::kSlot ? JudgeReceived(rank, gain) : JudgeSent(rank, gain);
@@ -20,28 +22,11 @@ std::string Plausibility::JudgeReceived(RankId rank, const ReportGain& gain) {
   const double picks =
       std::accumulate(gain.picks.begin(), gain.picks.end(), 0.0,
                       [](double sum, std::uint64_t count) { return sum + double(count); });
-  const double steps = static_cast<double>(std::max<std::uint64_t>(gain.steps, 1));
-  double& average = picks_per_step_[rank.value];
-  const double kept = average < 0 ? 0 : std::exp2(-steps / PlausibilityLimits::kHalfLifeSteps);
-  average = kept * average + (1 - kept) * picks / steps;
-  others_.clear();
-  for (int other = 0; other < topology_.num_ranks(); ++other) {
-    if (other != rank.value && picks_per_step_[other] >= 0) {
-      others_.push_back(picks_per_step_[other]);
-    }
-  }
-  if (picks >= double(PlausibilityLimits::kMinPicks) &&
-      static_cast<int>(others_.size()) >= PlausibilityLimits::kMinOthers) {
-    const auto middle = others_.begin() + static_cast<std::ptrdiff_t>(others_.size() / 2);
-    std::nth_element(others_.begin(), middle, others_.end());
-    // All others idle: one expert may well have everything.
-    if (*middle > 0 && average > PlausibilityLimits::kFarAbove * *middle) {
-      return absl::StrCat("rank ", rank.value, ": received ", average, " picks a step, more than ",
-                          PlausibilityLimits::kFarAbove, " times the median of the others, ",
-                          *middle, "; is the whole group's load counted on each rank?");
-    }
-  }
-  return "";
+  const std::optional<RateCheck::Excess> excess = received_.Add(rank, picks, gain.steps);
+  if (!excess.has_value()) return "";
+  return absl::StrCat("rank ", rank.value, ": received ", excess->rate, " picks a step, more than ",
+                      PlausibilityLimits::kFarAbove, " times the median of the others, ",
+                      excess->median, "; is the whole group's load counted on each rank?");
 }
 
 std::string Plausibility::JudgeSent(RankId rank, const ReportGain& gain) const {

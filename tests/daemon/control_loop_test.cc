@@ -249,6 +249,7 @@ TEST_F(ControlLoopTest, AReportThatCanNotBeTrueIsCountedAndShownAndNotUsed) {
   Report(1, {{500, 500}, {500, 500}, {500, 500}, {500, 500}});
   const std::uint64_t batches = loop_->View().batches;
   Report(2, {{1000, 1000}, {1000, 1000}, {1000, 1000}, {9000000, 500}});
+  Report(3, {{1500, 1500}, {1500, 1500}, {1500, 1500}, {18000000, 500}});
   EXPECT_THAT(observer_.reports, Contains(Pair("implausible", 0)));
   EXPECT_EQ(loop_->View().batches, batches);
   EXPECT_EQ(loop_->RefusalOf(RankId(0)), std::nullopt);

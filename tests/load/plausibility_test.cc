@@ -71,12 +71,85 @@ TEST_F(PlausibilityTest, ARankFarAboveTheMedianIsNamedAndItsBatchIsNotTaken) {
   for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
   ASSERT_EQ(batches(), 1);
   const LoadMatrix before = window_.estimate().mean;
-  for (int rank = 0; rank < 3; ++rank) {
-    EXPECT_EQ(Add(Received(rank, 2, 100)), ReportOutcome::kAccepted);
+  for (std::uint64_t batch : {2, 3, 4}) {
+    for (int rank = 0; rank < 3; ++rank) {
+      EXPECT_EQ(Add(Received(rank, batch, 100)), ReportOutcome::kAccepted);
+    }
+    // The first time nobody can tell whether the others are only behind with their reports.
+    EXPECT_EQ(Add(Received(3, batch, 100000)),
+              batch == 2 ? ReportOutcome::kAccepted : ReportOutcome::kImplausible);
+    EXPECT_EQ(batches(), 1);
+    EXPECT_EQ(window_.estimate().mean, before);
   }
-  EXPECT_EQ(Add(Received(3, 2, 100000)), ReportOutcome::kImplausible);
   EXPECT_THAT(window_.refusal(), HasSubstr("rank 3: received "));
   EXPECT_THAT(window_.refusal(), HasSubstr("more than 16 times the median of the others, 400"));
+}
+
+TEST_F(PlausibilityTest, WhenAQuietGroupWakesUpNobodyIsRefused) {
+  std::uint64_t batch = 1;
+  for (; batch <= 5; ++batch) {
+    for (int rank = 0; rank < 4; ++rank) Add(Received(rank, batch, 100));
+  }
+  ASSERT_EQ(batches(), 5);
+  // Idle for 10 half-lives; then all ranks have the same again, each first in its turn.
+  std::uint64_t step = 50;
+  std::uint64_t picks = 5000;
+  for (int wake = 0; wake < 4; ++wake) {
+    for (int report = 0; report < 30; ++report, ++batch) {
+      const bool busy = report >= 20;
+      step += 50;
+      if (busy) picks += 50 * 100;
+      for (int i = 0; i < 4; ++i) {
+        const int rank = (wake + i) % 4;
+        EXPECT_EQ(Add(ReportBuilder(initial_)
+                          .Rank(rank)
+                          .Sequence(batch)
+                          .Steps(1, step)
+                          .Counts(Counts(4, picks))
+                          .Build()),
+                  ReportOutcome::kAccepted)
+            << "wake " << wake << ", report " << report << ", rank " << rank;
+        EXPECT_EQ(window_.refusal(), "");
+      }
+    }
+  }
+  EXPECT_EQ(batches(), 5 + 4 * 10) << "the busy ones are all in the estimate";
+}
+
+TEST_F(PlausibilityTest, ARankThatReportsMoreOftenThanTheOthersIsComparedWithWhatTheyReport) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  // A thousand idle steps; then traffic, of which rank 0 tells in many small reports.
+  const auto report = [&](int rank, std::uint64_t sequence, std::uint64_t busy) {
+    return ReportBuilder(initial_)
+        .Rank(rank)
+        .Sequence(sequence)
+        .Steps(1, 1010 + busy)
+        .Counts(Counts(4, 1000 + 100 * busy))
+        .Build();
+  };
+  for (int rank = 0; rank < 4; ++rank) Add(report(rank, 2, 0));
+  for (std::uint64_t busy = 1; busy <= 5; ++busy) {
+    EXPECT_EQ(Add(report(0, 2 + busy, 10 * busy)), ReportOutcome::kAccepted);
+  }
+  for (int rank = 1; rank < 4; ++rank) {
+    EXPECT_EQ(Add(report(rank, 3, 50)), ReportOutcome::kAccepted);
+    EXPECT_EQ(Add(report(0, 7 + rank, 50 + rank)), ReportOutcome::kAccepted) << rank;
+  }
+}
+
+TEST_F(PlausibilityTest, OneHugeReportReachesNoEstimateAlthoughTheNextIsSmall) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  const LoadMatrix before = window_.estimate().mean;
+  LoadReport huge = Received(3, 2, 100);
+  huge.step_last = 15;
+  for (std::uint64_t& count : huge.counts) count += 1000000000000;
+  Add(huge);
+  LoadReport next = huge;
+  next.sequence = 3;
+  next.step_last = 20;
+  for (std::uint64_t& count : next.counts) count += 10;
+  for (int rank = 0; rank < 3; ++rank) Add(Received(rank, 2, 100));
+  Add(next);
   EXPECT_EQ(batches(), 1);
   EXPECT_EQ(window_.estimate().mean, before);
 }
