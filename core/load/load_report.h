@@ -39,7 +39,7 @@ enum class ReportOutcome {
   kDuplicate,       // Sequence seen before.
   kLate,            // Older than what the window already holds of this rank and plan.
   kUnknownPlan,     // Counted under a plan the window does not know.
-  kReset,           // Counters went back within one incarnation and plan: new baseline.
+  kReset,           // Counts or step went back within one incarnation and plan: new baseline.
   kOldIncarnation,  // From a process that was replaced.
   kImplausible,     // Well formed, and can not be true; LoadWindow::refusal() says why.
 };

@@ -132,8 +132,9 @@ absl::StatusOr<ReportOutcome> LoadWindow::Add(LoadReport&& report, absl::Duratio
   const bool plan_known = plan != nullptr || report.form == ReportForm::kExpert;
   RankCounters::Taken taken = rank.counters.Take(report, plan_known, delta_);
   if (taken.outcome == ReportOutcome::kReset) {
-    refusal_ = absl::StrCat("rank ", report.rank.value,
-                            ": counters ran backwards within one process and plan");
+    refusal_ =
+        absl::StrCat("rank ", report.rank.value, taken.step_went_back ? ": its step" : ": counters",
+                     " ran backwards within one process and plan");
   } else if (taken.outcome != ReportOutcome::kAccepted &&
              taken.outcome != ReportOutcome::kBaseline) {
     return taken.outcome;

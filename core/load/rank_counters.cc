@@ -115,6 +115,11 @@ RankCounters::Taken RankCounters::Take(LoadReport& report, bool plan_known,
     const bool told = report.tokens != 0 && last->tokens != 0;
     taken.tokens = told ? report.tokens - last->tokens : 0;
     if (report.counter_bits == 32) taken.tokens &= 0xffffffffu;
+    // Of steps ended, so that "none" of a plan that begins with step 0 is before all others.
+    if (taken.outcome == ReportOutcome::kAccepted && report.step_last + 1 < last->step_last + 1) {
+      taken.outcome = ReportOutcome::kReset;
+      taken.step_went_back = true;
+    }
     taken.steps = report.step_last - last->step_last;
   } else if (sequence == 1 || first_sequence_ < sequence) {
     // The process was seen earlier under another plan, so this plan's counters

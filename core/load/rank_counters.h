@@ -52,6 +52,7 @@ class RankCounters {
     bool from_zero = false;        // Counters began with the plan; the delta is all of them.
     std::uint64_t tokens = 0;      // Gained, where told; with kAccepted.
     std::uint64_t steps = 0;       // Gained, with kAccepted.
+    bool step_went_back = false;   // Why it is kReset, where the counts did not.
   };
 
   // Files the report, which must be valid, and with kAccepted writes its delta

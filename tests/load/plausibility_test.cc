@@ -262,10 +262,51 @@ TEST_F(PlausibilityTest, AWorkerThatGoesBackToItsOwnStepsAfterAJumpGoesOn) {
   Add(jump);
   for (std::uint64_t batch : {3, 4, 5}) {
     for (int rank = 0; rank < 4; ++rank) {
-      EXPECT_EQ(Add(Received(rank, batch, 100)), ReportOutcome::kAccepted);
+      const bool goes_back = rank == 1 && batch == 3;
+      EXPECT_EQ(Add(Received(rank, batch, 100)),
+                goes_back ? ReportOutcome::kReset : ReportOutcome::kAccepted);
     }
   }
   EXPECT_EQ(window_.MinLastStep(), 50);
+}
+
+TEST_F(PlausibilityTest, PicksOfAStepThatWentBackAreNotCounted) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  const std::uint64_t picks = window_.total_picks();
+  LoadReport back = Received(3, 2, 100000);
+  back.step_last = 9;
+  EXPECT_EQ(Add(back), ReportOutcome::kReset);
+  EXPECT_EQ(window_.refusal(), "rank 3: its step ran backwards within one process and plan");
+  EXPECT_EQ(window_.total_picks(), picks);
+}
+
+TEST_F(PlausibilityTest, AGroupThatCountsItsStepsAnewGoesOnWithTheNextReport) {
+  for (std::uint64_t batch : {1, 2, 3, 4, 5}) {
+    for (int rank = 0; rank < 4; ++rank) Add(Received(rank, batch, 100));
+  }
+  ASSERT_EQ(batches(), 5);
+  const LoadMatrix before = window_.estimate().mean;
+  // Counts go on, steps begin with 1 again.
+  for (std::uint64_t batch : {6, 7, 8}) {
+    for (int rank = 0; rank < 4; ++rank) {
+      LoadReport report = Received(rank, batch, 100);
+      report.step_last -= 50;
+      EXPECT_EQ(Add(report), batch == 6 ? ReportOutcome::kReset : ReportOutcome::kAccepted);
+    }
+  }
+  EXPECT_EQ(batches(), 6) << "the batch of the resets is not taken";
+  EXPECT_EQ(window_.estimate().mean, before);
+  EXPECT_EQ(window_.Coverage(now_), 1);
+}
+
+TEST_F(PlausibilityTest, TheFirstStepAfterNoneOfAPlanThatBeginsWithStepZeroDidNotGoBack) {
+  LoadReport report = Received(0, 1, 100);
+  report.step_first = 0;
+  report.step_last = ~std::uint64_t{0};
+  EXPECT_EQ(Add(report), ReportOutcome::kAccepted);
+  report = Received(0, 2, 100);
+  report.step_first = 0;
+  EXPECT_EQ(Add(report), ReportOutcome::kAccepted);
 }
 
 TEST_F(PlausibilityTest, MoreTimeAllowsMoreSteps) {
