@@ -25,11 +25,11 @@
 #include "daemon/admin/audit_log.h"
 #include "daemon/admin/operation_registry.h"
 #include "daemon/observe/event_log.h"
+#include "tests/base/temp_folder.h"
 #include "tests/client/ctl_help.h"
 #include "tests/client/ctl_runner.h"
 #include "tests/client/golden_file.h"
 #include "tests/client/hand_turned_daemon.h"
-#include "tests/store/temp_folder.h"
 
 namespace ballast::ctl {
 namespace {
