@@ -133,9 +133,18 @@ std::string SqliteStatement::Text(int column) const {
 
 absl::StatusOr<SqliteDatabase> SqliteDatabase::Open(const std::string& path,
                                                     absl::Duration busy_timeout) {
+  return OpenWith(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, busy_timeout);
+}
+
+absl::StatusOr<SqliteDatabase> SqliteDatabase::OpenReadOnly(const std::string& path,
+                                                            absl::Duration busy_timeout) {
+  return OpenWith(path, SQLITE_OPEN_READONLY, busy_timeout);
+}
+
+absl::StatusOr<SqliteDatabase> SqliteDatabase::OpenWith(const std::string& path, int flags,
+                                                        absl::Duration busy_timeout) {
   sqlite3* raw = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  const int result = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  const int result = sqlite3_open_v2(path.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   SqliteDatabase db(raw);  // A handle comes with most errors too.
   if (result != SQLITE_OK) return SqliteError(raw, result, path);
   sqlite3_extended_result_codes(raw, 1);

@@ -78,6 +78,10 @@ class SqliteDatabase {
   // Opens or creates the file. Lock waits end after `busy_timeout`.
   static absl::StatusOr<SqliteDatabase> Open(const std::string& path, absl::Duration busy_timeout);
 
+  // The same for a file that is there; writing is PermissionDenied.
+  static absl::StatusOr<SqliteDatabase> OpenReadOnly(const std::string& path,
+                                                     absl::Duration busy_timeout);
+
   sqlite3* get() const { return db_.get(); }
 
   // Runs statements that return nothing of interest.
@@ -93,6 +97,8 @@ class SqliteDatabase {
   };
 
   explicit SqliteDatabase(sqlite3* db) : db_(db) {}
+  static absl::StatusOr<SqliteDatabase> OpenWith(const std::string& path, int flags,
+                                                 absl::Duration busy_timeout);
 
   std::unique_ptr<sqlite3, Close> db_;
 };

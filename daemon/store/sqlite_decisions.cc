@@ -62,11 +62,12 @@ absl::Status SqlitePlanStore::UpdateDecisionOutcome(absl::string_view ep_group, 
 
 absl::StatusOr<std::vector<DecisionRecord>> SqlitePlanStore::Decisions(absl::string_view ep_group,
                                                                        int limit) const {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&read_mutex_);
   BALLAST_ASSIGN_OR_RETURN(
       SqliteStatement select,
-      Prepare("SELECT " BALLAST_DECISION_ROW_COLUMNS
-              " FROM decision WHERE ep_group = ? ORDER BY number DESC LIMIT ?"));
+      SqliteStatement::Prepare(reader_.get(),
+                               "SELECT " BALLAST_DECISION_ROW_COLUMNS
+                               " FROM decision WHERE ep_group = ? ORDER BY number DESC LIMIT ?"));
   select.BindText(ep_group).Bind(std::max(limit, 0));
   std::vector<DecisionRecord> newest;
   while (true) {

@@ -18,6 +18,10 @@ namespace {
 // Schema 1 had plans only, schema 2 added the decisions.
 constexpr int kOldestSchema = 1;
 
+// Only the recovery of a WAL and who locks the whole file keep a reader waiting. Chosen: well
+// below the patience of those who ask; the threads of the gRPC port wait here.
+constexpr absl::Duration kReadBusyTimeout = absl::Milliseconds(500);
+
 // The schema version of the file, 0 if it is empty. FailedPrecondition unless it is
 // empty, or ours and not of a newer program.
 absl::StatusOr<int> CheckIdentity(const SqliteDatabase& db, const std::string& path) {
@@ -114,7 +118,10 @@ absl::StatusOr<std::unique_ptr<SqlitePlanStore>> SqlitePlanStore::Open(
     BALLAST_RETURN_IF_ERROR(CreateMembershipTable(db));
     BALLAST_RETURN_IF_ERROR(transaction.Commit());
   }
-  return absl::WrapUnique(new SqlitePlanStore(std::move(db)));
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteDatabase reader,
+      SqliteDatabase::OpenReadOnly(path, std::min(busy_timeout, kReadBusyTimeout)));
+  return absl::WrapUnique(new SqlitePlanStore(std::move(db), std::move(reader)));
 }
 
 absl::Status SqlitePlanStore::WriteFault() const {
@@ -150,10 +157,11 @@ absl::Status SqlitePlanStore::CheckTerm(std::uint64_t term) const {
 }
 
 absl::StatusOr<std::optional<SqlitePlanStore::Head>> SqlitePlanStore::ReadHead(
-    absl::string_view ep_group) const {
+    const SqliteDatabase& db, absl::string_view ep_group) {
   BALLAST_ASSIGN_OR_RETURN(
       SqliteStatement select,
-      Prepare("SELECT last_sequence, decided_sequence FROM ep_group WHERE name = ?"));
+      SqliteStatement::Prepare(
+          db.get(), "SELECT last_sequence, decided_sequence FROM ep_group WHERE name = ?"));
   BALLAST_ASSIGN_OR_RETURN(const bool found, select.BindText(ep_group).Step());
   if (!found) return std::nullopt;
   return Head{.last_sequence = select.Unsigned(0), .decided_sequence = select.Unsigned(1)};
@@ -168,15 +176,16 @@ absl::Status SqlitePlanStore::WriteHead(absl::string_view ep_group, const Head& 
       .Run();
 }
 
-absl::StatusOr<std::optional<PlanRecord>> SqlitePlanStore::ReadDecided(
-    absl::string_view ep_group) const {
+absl::StatusOr<std::optional<PlanRecord>> SqlitePlanStore::ReadDecided(const SqliteDatabase& db,
+                                                                       absl::string_view ep_group) {
   BALLAST_ASSIGN_OR_RETURN(
       SqliteStatement select,
-      Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
-              " FROM plan WHERE ep_group = ? AND state = ? ORDER BY sequence DESC LIMIT 1"));
+      SqliteStatement::Prepare(
+          db.get(), "SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
+                    " FROM plan WHERE ep_group = ? AND state = ? ORDER BY sequence DESC LIMIT 1"));
   select.BindText(ep_group).Bind(static_cast<int>(PlanState::kDecided));
   BALLAST_ASSIGN_OR_RETURN(const bool found, select.Step());
-  BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(ep_group));
+  BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(db, ep_group));
   const std::uint64_t expected = head.has_value() ? head->decided_sequence : 0;
   const std::uint64_t newest = found ? select.Unsigned(1) : 0;
   if (newest != expected) {
@@ -187,12 +196,13 @@ absl::StatusOr<std::optional<PlanRecord>> SqlitePlanStore::ReadDecided(
   return ReadPlanRow(select, /*with_plan=*/true);
 }
 
-absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::ReadPreparing(
-    absl::string_view ep_group) const {
-  BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
-                           Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
-                                   " FROM plan WHERE ep_group = ? AND state = ?"
-                                   " ORDER BY sequence"));
+absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::ReadPreparing(const SqliteDatabase& db,
+                                                                       absl::string_view ep_group) {
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteStatement select,
+      SqliteStatement::Prepare(db.get(), "SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
+                                         " FROM plan WHERE ep_group = ? AND state = ?"
+                                         " ORDER BY sequence"));
   select.BindText(ep_group).Bind(static_cast<int>(PlanState::kPreparing));
   std::vector<PlanRecord> preparing;
   while (true) {
@@ -203,11 +213,13 @@ absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::ReadPreparing(
   }
 }
 
-absl::StatusOr<PlanRecord> SqlitePlanStore::ReadPlan(absl::string_view ep_group,
-                                                     PlanVersion version) const {
-  BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
-                           Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
-                                   " FROM plan WHERE ep_group = ? AND sequence = ?"));
+absl::StatusOr<PlanRecord> SqlitePlanStore::ReadPlan(const SqliteDatabase& db,
+                                                     absl::string_view ep_group,
+                                                     PlanVersion version) {
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteStatement select,
+      SqliteStatement::Prepare(db.get(), "SELECT " BALLAST_PLAN_ROW_COLUMNS_AND_BLOBS
+                                         " FROM plan WHERE ep_group = ? AND sequence = ?"));
   BALLAST_ASSIGN_OR_RETURN(const bool found,
                            select.BindText(ep_group).BindUnsigned(version.sequence).Step());
   if (!found) return NoSuchPlan(ep_group, version);
@@ -293,7 +305,7 @@ absl::StatusOr<std::vector<std::string>> SqlitePlanStore::SetDamagedAside(
   const absl::Status status = Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     BALLAST_RETURN_IF_ERROR(CheckTerm(term));
     BALLAST_ASSIGN_OR_RETURN(Survey survey, SurveyRows(ep_group));
-    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> stored, ReadHead(ep_group));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> stored, ReadHead(db_, ep_group));
     const Head head = stored.value_or(Head());
     findings = std::move(survey.findings);
     const bool head_is_damaged = std::find(survey.damaged.begin(), survey.damaged.end(),
@@ -319,14 +331,15 @@ absl::StatusOr<PlanVersion> SqlitePlanStore::Propose(const PlanRecord& record, s
   PlanRecord stored = record;
   const absl::Status status = Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     BALLAST_RETURN_IF_ERROR(CheckTerm(term));
-    BALLAST_ASSIGN_OR_RETURN(const std::optional<PlanRecord> decided, ReadDecided(record.ep_group));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<PlanRecord> decided,
+                             ReadDecided(db_, record.ep_group));
     BALLAST_ASSIGN_OR_RETURN(const std::vector<PlanRecord> preparing,
-                             ReadPreparing(record.ep_group));
+                             ReadPreparing(db_, record.ep_group));
     BALLAST_RETURN_IF_ERROR(CheckStoreBase(
         record.ep_group, record.base,
         decided.has_value() ? std::optional(decided->id) : std::nullopt,
         preparing.empty() ? std::nullopt : std::optional(preparing.back().id.version)));
-    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(record.ep_group));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(db_, record.ep_group));
     Head next = head.value_or(Head());
     ++next.last_sequence;
     stored.id.version = {.term = term, .sequence = next.last_sequence};
@@ -343,13 +356,13 @@ absl::Status SqlitePlanStore::Decide(absl::string_view ep_group, PlanVersion ver
                                      std::uint64_t term, absl::Time when) {
   return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     BALLAST_RETURN_IF_ERROR(CheckTerm(term));
-    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlan(ep_group, version));
+    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlan(db_, ep_group, version));
     if (record.state == PlanState::kAborted) return PlanIsAborted(ep_group, version);
     if (record.state == PlanState::kDecided) return absl::OkStatus();
     record.state = PlanState::kDecided;
     record.decided = when;
     BALLAST_RETURN_IF_ERROR(UpdateState(record));
-    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(ep_group));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(db_, ep_group));
     Head next = head.value_or(Head());
     next.decided_sequence = version.sequence;
     return WriteHead(ep_group, next);
@@ -360,7 +373,7 @@ absl::Status SqlitePlanStore::Abort(absl::string_view ep_group, PlanVersion vers
                                     std::uint64_t term, absl::string_view reason) {
   return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     BALLAST_RETURN_IF_ERROR(CheckTerm(term));
-    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlan(ep_group, version));
+    BALLAST_ASSIGN_OR_RETURN(PlanRecord record, ReadPlan(db_, ep_group, version));
     if (record.state == PlanState::kDecided) return PlanIsDecided(ep_group, version);
     if (record.state == PlanState::kAborted) return absl::OkStatus();
     record.state = PlanState::kAborted;
@@ -370,31 +383,33 @@ absl::Status SqlitePlanStore::Abort(absl::string_view ep_group, PlanVersion vers
 }
 
 absl::StatusOr<PlanRecord> SqlitePlanStore::LatestDecided(absl::string_view ep_group) const {
-  absl::MutexLock lock(&mutex_);
-  BALLAST_ASSIGN_OR_RETURN(SqliteTransaction snapshot, SqliteTransaction::BeginRead(db_));
-  BALLAST_ASSIGN_OR_RETURN(std::optional<PlanRecord> decided, ReadDecided(ep_group));
+  absl::MutexLock lock(&read_mutex_);
+  BALLAST_ASSIGN_OR_RETURN(SqliteTransaction snapshot, SqliteTransaction::BeginRead(reader_));
+  BALLAST_ASSIGN_OR_RETURN(std::optional<PlanRecord> decided, ReadDecided(reader_, ep_group));
   if (!decided.has_value()) return NoDecidedPlan(ep_group);
   return *std::move(decided);
 }
 
 absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::Preparing(
     absl::string_view ep_group) const {
-  absl::MutexLock lock(&mutex_);
-  return ReadPreparing(ep_group);
+  absl::MutexLock lock(&read_mutex_);
+  return ReadPreparing(reader_, ep_group);
 }
 
 absl::StatusOr<PlanRecord> SqlitePlanStore::Get(absl::string_view ep_group,
                                                 PlanVersion version) const {
-  absl::MutexLock lock(&mutex_);
-  return ReadPlan(ep_group, version);
+  absl::MutexLock lock(&read_mutex_);
+  return ReadPlan(reader_, ep_group, version);
 }
 
 absl::StatusOr<std::vector<PlanRecord>> SqlitePlanStore::History(absl::string_view ep_group,
                                                                  int limit) const {
-  absl::MutexLock lock(&mutex_);
-  BALLAST_ASSIGN_OR_RETURN(SqliteStatement select,
-                           Prepare("SELECT " BALLAST_PLAN_ROW_COLUMNS
-                                   " FROM plan WHERE ep_group = ? ORDER BY sequence DESC LIMIT ?"));
+  absl::MutexLock lock(&read_mutex_);
+  BALLAST_ASSIGN_OR_RETURN(
+      SqliteStatement select,
+      SqliteStatement::Prepare(reader_.get(),
+                               "SELECT " BALLAST_PLAN_ROW_COLUMNS
+                               " FROM plan WHERE ep_group = ? ORDER BY sequence DESC LIMIT ?"));
   select.BindText(ep_group).Bind(std::max(limit, 0));
   std::vector<PlanRecord> history;
   while (true) {
@@ -411,7 +426,7 @@ absl::Status SqlitePlanStore::Prune(absl::string_view ep_group, int keep, std::u
   if (keep < 0) return BadKeep(keep);
   return Write([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     BALLAST_RETURN_IF_ERROR(CheckTerm(term));
-    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(ep_group));
+    BALLAST_ASSIGN_OR_RETURN(const std::optional<Head> head, ReadHead(db_, ep_group));
     BALLAST_ASSIGN_OR_RETURN(
         SqliteStatement remove,
         Prepare("DELETE FROM plan WHERE ep_group = ?1 AND state <> ?2 AND sequence <> ?3"
@@ -442,10 +457,12 @@ absl::Status SqlitePlanStore::SetPause(absl::string_view ep_group, const GroupPa
 }
 
 absl::StatusOr<GroupPause> SqlitePlanStore::Pause(absl::string_view ep_group) const {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&read_mutex_);
   BALLAST_ASSIGN_OR_RETURN(
       SqliteStatement select,
-      Prepare("SELECT paused, reason, who, when_ns FROM group_pause WHERE ep_group = ?"));
+      SqliteStatement::Prepare(
+          reader_.get(),
+          "SELECT paused, reason, who, when_ns FROM group_pause WHERE ep_group = ?"));
   BALLAST_ASSIGN_OR_RETURN(const bool found, select.BindText(ep_group).Step());
   if (!found) return GroupPause();
   return GroupPause{.paused = select.Int(0) != 0,
@@ -477,10 +494,11 @@ absl::Status SqlitePlanStore::SetMembership(absl::string_view ep_group,
 }
 
 absl::StatusOr<GroupMembership> SqlitePlanStore::Membership(absl::string_view ep_group) const {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&read_mutex_);
   BALLAST_ASSIGN_OR_RETURN(
       SqliteStatement select,
-      Prepare("SELECT generation, absent FROM group_membership WHERE ep_group = ?"));
+      SqliteStatement::Prepare(
+          reader_.get(), "SELECT generation, absent FROM group_membership WHERE ep_group = ?"));
   BALLAST_ASSIGN_OR_RETURN(const bool found, select.BindText(ep_group).Step());
   GroupMembership membership;
   if (!found) return membership;

@@ -33,7 +33,9 @@ namespace ballast {
 // returns Unavailable, and so do all later writing calls: open the store again and read.
 // A full disk is no such case: writing works again once there is room.
 //
-// Thread-safe; calls block on the disk (a commit is one fsync) and on each other.
+// Thread-safe. Writing calls block on the disk (a commit is one fsync) and on each other.
+// Reading calls have a connection of their own: they wait for other reads and for what the
+// disk takes to read, never for a write, and see what was committed before.
 class SqlitePlanStore final : public PlanStore {
  public:
   static constexpr std::int32_t kApplicationId = 0x42414c50;  // "BALP" in the file header.
@@ -87,7 +89,18 @@ class SqlitePlanStore final : public PlanStore {
     Head head;                           // As the rows that are whole say.
   };
 
-  explicit SqlitePlanStore(SqliteDatabase db) : db_(std::move(db)) {}
+  SqlitePlanStore(SqliteDatabase db, SqliteDatabase reader)
+      : db_(std::move(db)), reader_(std::move(reader)) {}
+
+  // Reads on one of the connections, whose mutex the caller holds.
+  static absl::StatusOr<std::optional<Head>> ReadHead(const SqliteDatabase& db,
+                                                      absl::string_view ep_group);
+  static absl::StatusOr<std::optional<PlanRecord>> ReadDecided(const SqliteDatabase& db,
+                                                               absl::string_view ep_group);
+  static absl::StatusOr<std::vector<PlanRecord>> ReadPreparing(const SqliteDatabase& db,
+                                                               absl::string_view ep_group);
+  static absl::StatusOr<PlanRecord> ReadPlan(const SqliteDatabase& db, absl::string_view ep_group,
+                                             PlanVersion version);
 
   // Runs `body` in a write transaction and commits what it did if it returns Ok.
   absl::Status Write(absl::FunctionRef<absl::Status()> body) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -95,15 +108,7 @@ class SqlitePlanStore final : public PlanStore {
   absl::StatusOr<SqliteStatement> Prepare(const char* sql) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckTerm(std::uint64_t term) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::optional<Head>> ReadHead(absl::string_view ep_group) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteHead(absl::string_view ep_group, const Head& head)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::optional<PlanRecord>> ReadDecided(absl::string_view ep_group) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::vector<PlanRecord>> ReadPreparing(absl::string_view ep_group) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<PlanRecord> ReadPlan(absl::string_view ep_group, PlanVersion version) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Survey> SurveyRows(absl::string_view ep_group) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -114,6 +119,10 @@ class SqlitePlanStore final : public PlanStore {
 
   mutable absl::Mutex mutex_;
   const SqliteDatabase db_ ABSL_GUARDED_BY(mutex_);
+  // Readers of a WAL do not wait for its writer, so theirs is another connection and lock. It
+  // goes first at the end: the last one to close tidies the WAL up, which it may not.
+  mutable absl::Mutex read_mutex_;
+  const SqliteDatabase reader_ ABSL_GUARDED_BY(read_mutex_);
   // A lock of its own: who asks must not wait for the disk.
   mutable absl::Mutex fault_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
   absl::Status write_fault_ ABSL_GUARDED_BY(fault_mutex_);  // The first failed write; Ok: none.

@@ -12,8 +12,11 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
+#include "core/base/clock.h"
 #include "tests/base/temp_folder.h"
 #include "tests/store/fault_vfs.h"
 #include "tests/store/plan_builder.h"
@@ -118,6 +121,48 @@ TEST_F(SqlitePlanStoreTest, AnOlderDaemonOnTheSameFileIsFencedOut) {
   EXPECT_EQ(older->Prune("decode", 0, old_term).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Commit(*newer, new_term, 2).version, (PlanVersion{.term = 2, .sequence = 2}));
   EXPECT_EQ(older->LatestDecided("decode")->id.version.term, 2);
+}
+
+// Somebody else holds the write lock of the file, so that a write of ours waits for it.
+TEST_F(SqlitePlanStoreTest, ReadsDoNotWaitForAWriteThatWaits) {
+  auto store = Open();
+  const std::uint64_t term = *store->BeginTerm();
+  const PlanId decided = Commit(*store, term, 1);
+  auto other = SqliteDatabase::Open(path_, absl::ZeroDuration());
+  auto lock = SqliteTransaction::BeginWrite(*other);
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  absl::Mutex mutex;
+  bool done = false;
+  absl::Status paused;
+  std::thread writer([&] {
+    GroupPause pause;
+    pause.paused = true;
+    const absl::Status status = store->SetPause("decode", pause, term);
+    absl::MutexLock guard(&mutex);
+    paused = status;
+    done = true;
+  });
+  const auto done_within = [&](absl::Duration time) {
+    absl::MutexLock guard(&mutex);
+    RealClock().WaitUntil(mutex, absl::Condition(&done), RealClock().Uptime() + time);
+    return done;
+  };
+  // When the write takes its locks shows nowhere: so read for a while, which is far shorter
+  // than it waits.
+  for (int round = 0; round < 20 && !done_within(absl::Milliseconds(10)); ++round) {
+    EXPECT_EQ(store->LatestDecided("decode")->id, decided);
+    EXPECT_EQ(store->Get("decode", decided.version)->id, decided);
+    EXPECT_EQ(store->History("decode", 10)->size(), 1);
+    EXPECT_TRUE(store->Preparing("decode")->empty());
+    EXPECT_TRUE(store->Decisions("decode", 10)->empty());
+    EXPECT_FALSE(store->Pause("decode")->paused);
+    EXPECT_EQ(store->Membership("decode")->generation, 0);
+  }
+  EXPECT_FALSE(done_within(absl::ZeroDuration())) << paused;
+  ASSERT_EQ(lock->Commit(), absl::OkStatus());
+  writer.join();
+  EXPECT_EQ(paused, absl::OkStatus());
+  EXPECT_TRUE(store->Pause("decode")->paused);
 }
 
 TEST_F(SqlitePlanStoreTest, RefusesANewerSchemaAndNamesBothVersions) {
