@@ -196,11 +196,18 @@ std::string LoadWindow::RefusalOfStep(const LoadReport& report, absl::Duration n
   rank.incarnation = report.incarnation;
   // Also where it goes back to what it counted before.
   if (first || report.step_last < before) rank.step_shift = 0;
-  if (first) return "";
-  const std::uint64_t allowed =
-      PlausibilityLimits::kStepJump +
-      static_cast<std::uint64_t>(absl::ToInt64Seconds(since)) * PlausibilityLimits::kStepsPerSecond;
-  if (report.step_last <= before || report.step_last - before <= allowed) return "";
+  if (first) {
+    rank.step_allowance = PlausibilityLimits::kStepJump;
+    return "";
+  }
+  const double allowed =
+      rank.step_allowance + absl::ToDoubleSeconds(since) * PlausibilityLimits::kStepsPerSecond;
+  const double made =
+      report.step_last > before ? static_cast<double>(report.step_last - before) : 0;
+  const bool too_far = made > allowed;
+  // What it can not have made costs nothing; what it may save up is bounded.
+  rank.step_allowance = std::min(too_far ? allowed : allowed - made, PlausibilityLimits::kStepJump);
+  if (!too_far) return "";
   rank.step_shift += report.step_last - before;
   return absl::StrCat("rank ", report.rank.value, ": its step jumps from ", before, " to ",
                       report.step_last);

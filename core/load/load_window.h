@@ -125,6 +125,7 @@ class LoadWindow {
     std::uint64_t incarnation = 0;
     std::uint64_t step_last = 0;   // As it reported.
     std::uint64_t step_shift = 0;  // Steps that it claimed and can not have made.
+    double step_allowance = 0;     // How far its step may jump on top of what time allows.
   };
 
   absl::Status Check(const LoadReport& report) const;

@@ -23,9 +23,10 @@ struct PlausibilityLimits {
   // tokens are fewer than this; a layer counted twice is 2. Layers without a pick were not
   // measured.
   static constexpr double kLayerSpread = 1.5;
-  // Steps between two reports, with 10,000 more for each second between them.
-  static constexpr std::uint64_t kStepJump = 1000000;
-  static constexpr std::uint64_t kStepsPerSecond = 10000;
+  // Steps of a rank: 10,000 for each second since its last report, and a million on top, which
+  // those that it does not use fill again.
+  static constexpr double kStepsPerSecond = 10000;
+  static constexpr double kStepJump = 1000000;
   // Steps between a rank and the median rank. They step together, so what is between their
   // reports is one report period.
   static constexpr std::uint64_t kDrift = 10000;

@@ -317,6 +317,33 @@ TEST_F(PlausibilityTest, MoreTimeAllowsMoreSteps) {
   EXPECT_EQ(Add(later), ReportOutcome::kAccepted);
 }
 
+TEST_F(PlausibilityTest, TheStepsThatARankMayJumpAreUsedUpAndComeBackWithTime) {
+  std::uint64_t sequence = 0;
+  std::uint64_t step = 0;
+  const auto jump = [&] {
+    step += 900000;
+    return Add(
+        ReportBuilder(initial_).Sequence(++sequence).Steps(1, step).Counts(Counts(4, 0)).Build());
+  };
+  jump();  // The first report says where it is.
+  EXPECT_EQ(jump(), ReportOutcome::kAccepted);
+  now_ += absl::Milliseconds(500);
+  EXPECT_EQ(jump(), ReportOutcome::kImplausible) << "not 900,000 in each report";
+  for (int i = 0; i < 160; ++i) {
+    now_ += absl::Milliseconds(500);
+    step += 1;
+    EXPECT_EQ(Add(ReportBuilder(initial_)
+                      .Sequence(++sequence)
+                      .Steps(1, step)
+                      .Counts(Counts(4, 0))
+                      .Build()),
+              ReportOutcome::kAccepted);
+  }
+  EXPECT_EQ(jump(), ReportOutcome::kAccepted) << "80 s without a jump";
+  now_ += absl::Seconds(10);
+  EXPECT_EQ(jump(), ReportOutcome::kImplausible) << "10 s allow 100,000";
+}
+
 TEST_F(PlausibilityTest, ARankWhoseStepsDriftFromTheOthersIsNamed) {
   for (int rank = 0; rank < 4; ++rank) {
     const std::uint64_t steps = rank == 2 ? 5000 : 20000;
