@@ -331,7 +331,7 @@ bool SessionDriver::Leave(const std::string& reason, absl::Duration patience) {
   absl::MutexLock lock(&mutex_);
   goodbye_ = reason.empty() ? "no reason given" : reason.substr(0, kLongestReason);
   wakeup_->Signal();
-  return mutex_.AwaitWithTimeout(absl::Condition(&left_), patience);
+  return clock_.WaitUntil(mutex_, absl::Condition(&left_), clock_.Uptime() + patience);
 }
 
 absl::Status SessionDriver::HandlePrepare(const v1::Prepare& message) {

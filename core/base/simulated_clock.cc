@@ -19,7 +19,8 @@ absl::Duration SimulatedClock::Uptime() const {
 bool SimulatedClock::WaitUntil(absl::Mutex& mutex, const absl::Condition& condition,
                                absl::Duration deadline) {
   while (Uptime() < deadline) {
-    if (mutex.AwaitWithTimeout(condition, absl::Milliseconds(1))) return true;
+    Clock& machine = RealClock();
+    if (machine.WaitUntil(mutex, condition, machine.Uptime() + absl::Milliseconds(1))) return true;
   }
   return condition.Eval();
 }

@@ -1,9 +1,13 @@
 #include "core/base/clock.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "core/base/simulated_clock.h"
 
@@ -86,6 +90,94 @@ TEST(RealClockTest, AWaitEndsAtItsDeadlineOrWithItsCondition) {
   absl::MutexLock lock(&mutex);
   EXPECT_FALSE(RealClock().WaitUntil(mutex, absl::Condition(&no), RealClock().Uptime()));
   EXPECT_TRUE(RealClock().WaitUntil(mutex, absl::Condition(&yes), absl::InfiniteDuration()));
+}
+
+TEST(RealClockTest, AWaitEndsThoughItsMutexIsHeldAtTheDeadline) {
+  absl::Mutex mutex;
+  bool never = false;
+  std::atomic<bool> waits{false};
+  std::atomic<bool> held{true};
+  std::thread waiter([&] {
+    absl::MutexLock lock(&mutex);
+    waits = true;
+    held = RealClock().WaitUntil(mutex, absl::Condition(&never),
+                                 RealClock().Uptime() + absl::Milliseconds(5));
+  });
+  while (!waits) std::this_thread::yield();
+  {
+    absl::Mutex other;
+    absl::MutexLock lock(&mutex);
+    absl::MutexLock other_lock(&other);
+    // Another wait meanwhile, with the mutex held, ends in time all the same.
+    EXPECT_FALSE(RealClock().WaitUntil(other, absl::Condition(&never),
+                                       RealClock().Uptime() + absl::Milliseconds(20)));
+  }
+  waiter.join();
+  EXPECT_FALSE(held);
+}
+
+TEST(RealClockTest, AMutexMayGoAsSoonAsTheWaitIsOver) {
+  const auto wait_often = [] {
+    for (int i = 0; i < 300; ++i) {
+      auto mutex = std::make_unique<absl::Mutex>();
+      bool set = false;
+      std::thread setter;
+      if (i % 3 != 0) {
+        setter = std::thread([&] {
+          absl::MutexLock lock(mutex.get());
+          set = true;
+        });
+      }
+      {
+        absl::MutexLock lock(mutex.get());
+        const bool held = RealClock().WaitUntil(*mutex, absl::Condition(&set),
+                                                RealClock().Uptime() + absl::Microseconds(i));
+        EXPECT_EQ(held, set);
+      }
+      if (setter.joinable()) setter.join();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) threads.emplace_back(wait_often);
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(RealClockTest, AnEarlierDeadlineOvertakesALaterOne) {
+  absl::Mutex mutex;
+  bool done = false;
+  std::thread late([&] {
+    absl::MutexLock lock(&mutex);
+    EXPECT_TRUE(RealClock().WaitUntil(mutex, absl::Condition(&done),
+                                      RealClock().Uptime() + absl::Hours(1)));
+  });
+  absl::MutexLock lock(&mutex);
+  bool never = false;
+  EXPECT_FALSE(RealClock().WaitUntil(mutex, absl::Condition(&never),
+                                     RealClock().Uptime() + absl::Milliseconds(10)));
+  done = true;
+  mutex.Unlock();
+  late.join();
+  mutex.Lock();
+}
+
+TEST(RealClockTest, WaitsInAForkedChildToo) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "thread sanitizer starts no thread after a fork";
+#endif
+  absl::Mutex mutex;
+  bool never = false;
+  absl::MutexLock lock(&mutex);
+  const auto wait = [&] {
+    return RealClock().WaitUntil(mutex, absl::Condition(&never),
+                                 RealClock().Uptime() + absl::Milliseconds(5));
+  };
+  EXPECT_FALSE(wait());
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(wait() ? 1 : 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(RandomSeedTest, DiffersFromDrawToDraw) { EXPECT_NE(RandomSeed(), RandomSeed()); }

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "ballast/v1/load.grpc.pb.h"
 #include "ballast/v1/placement.grpc.pb.h"
+#include "core/base/clock.h"
 #include "proto/wire/session_wire.h"
 
 namespace ballast {
@@ -81,7 +82,7 @@ class FakeDaemon final : public v1::Placement::Service, public v1::Load::Service
   bool Await(const std::function<bool(const Log&)>& condition) {
     absl::MutexLock lock(&mutex_);
     const auto holds = [&] { return condition(log_); };
-    return mutex_.AwaitWithTimeout(absl::Condition(&holds), kPatience);
+    return RealClock().WaitUntil(mutex_, absl::Condition(&holds), RealClock().Uptime() + kPatience);
   }
   Log log() {
     absl::MutexLock lock(&mutex_);

@@ -11,6 +11,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "client/worker/worker_session.h"
+#include "core/base/clock.h"
 #include "gtest/gtest.h"
 #include "tests/client/session_fake_daemon.h"
 #include "tests/client/worker_fake_loader.h"
@@ -31,7 +32,7 @@ class EventLog {
   bool Await(WorkerEvent::Kind kind, int count = 1) {
     absl::MutexLock lock(&mutex_);
     const auto came = [&] { return Count(kind) >= count; };
-    return mutex_.AwaitWithTimeout(absl::Condition(&came), kPatience);
+    return RealClock().WaitUntil(mutex_, absl::Condition(&came), RealClock().Uptime() + kPatience);
   }
   int count(WorkerEvent::Kind kind) {
     absl::MutexLock lock(&mutex_);

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/worker/weight_loader.h"
+#include "core/base/clock.h"
 #include "core/model/placement_plan.h"
 #include "core/model/topology.h"
 
@@ -78,7 +79,7 @@ class FakeLoader final : public WeightLoader {
       }
       return false;
     };
-    return mutex_.AwaitWithTimeout(absl::Condition(&made), patience);
+    return RealClock().WaitUntil(mutex_, absl::Condition(&made), RealClock().Uptime() + patience);
   }
 
   std::optional<Nack> Stage(const StageRequest& request, StageControl& control) override {
@@ -87,7 +88,9 @@ class FakeLoader final : public WeightLoader {
     control.AddProgress(100);
     control_ = &control;
     const auto go_on = [&] { return !blocked_ || control.cancelled(); };
-    while (!mutex_.AwaitWithTimeout(absl::Condition(&go_on), absl::Milliseconds(1))) {
+    // Nothing wakes it when the load is cancelled.
+    while (!RealClock().WaitUntil(mutex_, absl::Condition(&go_on),
+                                  RealClock().Uptime() + absl::Milliseconds(1))) {
     }
     control_ = nullptr;
     moves_ = request.moves;

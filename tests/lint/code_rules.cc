@@ -27,6 +27,25 @@ const Tokens& WorldCalls() {
   return *calls;
 }
 
+// Abseil waits for a wall time, which the clock of the machine may be set back before.
+const Tokens& WallTimeWaits() {
+  static const auto* waits = new Tokens{
+      "AwaitWithTimeout",
+      "AwaitWithDeadline",
+      "WaitWithTimeout",
+      "WaitWithDeadline",
+      "LockWhenWithTimeout",
+      "LockWhenWithDeadline",
+      "WriterLockWhenWithTimeout",
+      "WriterLockWhenWithDeadline",
+      "ReaderLockWhenWithTimeout",
+      "ReaderLockWhenWithDeadline",
+      "WaitForNotificationWithTimeout",
+      "WaitForNotificationWithDeadline",
+  };
+  return *waits;
+}
+
 // The owners of wall clock and randomness: the daemon's wiring, the benchmarks that measure
 // time, and the fleet, which stands for serving engines and paces its steps.
 bool OwnsTheWorld(std::string_view path) {
@@ -92,6 +111,7 @@ Violations CheckCalls(const SourceFile& file) {
   if (!OwnsTheWorld(path)) {
     Ban(file, code, WorldCalls(), "time and randomness come in from outside", &violations);
   }
+  Ban(file, code, WallTimeWaits(), "wait with Clock::WaitUntil()", &violations);
   if (path.starts_with("core/") && path != "core/base/check.h") {
     Ban(file, code, {"std::cout", "std::cerr", "std::clog", "printf(", "fprintf("},
         "the core does not print", &violations);

@@ -75,6 +75,7 @@ std::string FaultInCore(std::string_view path, const Include& include) {
     return allowed ? "" : "core/routing includes the standard library, itself and core/base/ids.h";
   }
   if (IsOurs(target) || target.starts_with("absl/")) return "";
+  if (path == "core/base/real_clock.cc" && target == "pthread.h") return "";
   if (path == "core/base/fingerprint.cc" && target.starts_with("openssl/")) return "";
   if (path.starts_with("core/trace/") &&
       StartsWithAny(target, {"sqlite3.h", "zstd.h", "nlohmann/"})) {

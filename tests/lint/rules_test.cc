@@ -190,6 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
                       CallCase{"tests/bench/a.cc", "std::chrono::steady_clock::now();", true},
                       CallCase{"client/fleet/a.cc", "absl::SleepFor(step);", true},
                       CallCase{"client/worker/a.cc", "absl::SleepFor(step);", false},
+                      CallCase{"client/fleet/a.cc", "m.AwaitWithTimeout(c, d);", false},
+                      CallCase{"tests/load/a.cc", "done.WaitForNotificationWithTimeout(d);", false},
                       CallCase{"core/load/a.cc", "std::cerr << 1;", false},
                       CallCase{"core/load/a.cc", "std::snprintf(b, 1, f);", true},
                       CallCase{"core/load/a.cc", "std::printf(f);", false},

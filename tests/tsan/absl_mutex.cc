@@ -10,15 +10,12 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/time.h"
 
 namespace ballast::tsan {
 
 using absl::Condition;
-using absl::Duration;
 using absl::Mutex;
 using absl::Notification;
-using absl::Time;
 
 // Abseil's own functions, under the names that --wrap gives them.
 void RealLock(Mutex*) asm("__real__ZN4absl7debian35Mutex4LockEv");
@@ -30,15 +27,9 @@ void RealLockWhen(Mutex*,
                   const Condition&) asm("__real__ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE");
 void RealAwait(Mutex*,
                const Condition&) asm("__real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE");
-bool RealAwaitWithTimeout(Mutex*, const Condition&, Duration) asm(
-    "__real__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE");
-bool RealAwaitWithDeadline(Mutex*, const Condition&, Time) asm(
-    "__real__ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
 void RealNotify(Notification*) asm("__real__ZN4absl7debian312Notification6NotifyEv");
 void RealWait(const Notification*) asm(
     "__real__ZNK4absl7debian312Notification19WaitForNotificationEv");
-bool RealWaitWithTimeout(const Notification*, Duration) asm(
-    "__real__ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE");
 
 // What our code calls instead.
 void Lock(Mutex*) asm("__wrap__ZN4absl7debian35Mutex4LockEv");
@@ -49,19 +40,27 @@ void ReaderUnlock(Mutex*) asm("__wrap__ZN4absl7debian35Mutex12ReaderUnlockEv");
 void LockWhen(Mutex*,
               const Condition&) asm("__wrap__ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE");
 void Await(Mutex*, const Condition&) asm("__wrap__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE");
-bool AwaitWithTimeout(Mutex*, const Condition&, Duration) asm(
-    "__wrap__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE");
-bool AwaitWithDeadline(Mutex*, const Condition&, Time) asm(
-    "__wrap__ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
 void Notify(Notification*) asm("__wrap__ZN4absl7debian312Notification6NotifyEv");
 void Wait(const Notification*) asm("__wrap__ZNK4absl7debian312Notification19WaitForNotificationEv");
-bool WaitWithTimeout(const Notification*, Duration) asm(
-    "__wrap__ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE");
 
 namespace {
 
 void Acquire(const void* address) { __tsan_acquire(const_cast<void*>(address)); }
 void Release(const void* address) { __tsan_release(const_cast<void*>(address)); }
+
+// A condition that is waited for. Abseil evaluates it with the mutex held, in this thread or
+// in the one that unlocks.
+struct Awaited {
+  Mutex* mutex;
+  const Condition& condition;
+
+  bool Holds() const {
+    Acquire(mutex);
+    const bool holds = condition.Eval();
+    Release(mutex);
+    return holds;
+  }
+};
 
 }  // namespace
 
@@ -92,29 +91,16 @@ void ReaderUnlock(Mutex* mutex) {
 }
 
 void LockWhen(Mutex* mutex, const Condition& condition) {
-  Release(mutex);  // Others may evaluate the condition.
-  RealLockWhen(mutex, condition);
+  Awaited awaited{mutex, condition};
+  RealLockWhen(mutex, Condition(&awaited, &Awaited::Holds));
   Acquire(mutex);
 }
 
 void Await(Mutex* mutex, const Condition& condition) {
   Release(mutex);
-  RealAwait(mutex, condition);
+  Awaited awaited{mutex, condition};
+  RealAwait(mutex, Condition(&awaited, &Awaited::Holds));
   Acquire(mutex);
-}
-
-bool AwaitWithTimeout(Mutex* mutex, const Condition& condition, Duration timeout) {
-  Release(mutex);
-  const bool held = RealAwaitWithTimeout(mutex, condition, timeout);
-  Acquire(mutex);
-  return held;
-}
-
-bool AwaitWithDeadline(Mutex* mutex, const Condition& condition, Time deadline) {
-  Release(mutex);
-  const bool held = RealAwaitWithDeadline(mutex, condition, deadline);
-  Acquire(mutex);
-  return held;
 }
 
 void Notify(Notification* notification) {
@@ -125,12 +111,6 @@ void Notify(Notification* notification) {
 void Wait(const Notification* notification) {
   RealWait(notification);
   Acquire(notification);
-}
-
-bool WaitWithTimeout(const Notification* notification, Duration timeout) {
-  const bool notified = RealWaitWithTimeout(notification, timeout);
-  if (notified) Acquire(notification);
-  return notified;
 }
 
 }  // namespace ballast::tsan
