@@ -68,7 +68,7 @@ bool IsFailedWrite(const absl::Status& status) {
 absl::StatusOr<SqliteStatement> SqliteStatement::Prepare(sqlite3* db, const char* sql) {
   sqlite3_stmt* statement = nullptr;
   const int result = sqlite3_prepare_v2(db, sql, -1, &statement, nullptr);
-  if (result != SQLITE_OK) return SqliteError(db, result, "prepare");
+  if (result != SQLITE_OK) return SqliteError(db, result, sqlite3_db_filename(db, "main"));
   return SqliteStatement(statement);
 }
 

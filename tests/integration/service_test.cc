@@ -2,16 +2,24 @@
 // told, and its exit codes tell why it could not start. Method: the real program with a socket
 // in place of the service manager.
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/notify_socket.h"
@@ -22,6 +30,29 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// Connections to a port of loopback that say nothing.
+class IdleConnections {
+ public:
+  IdleConnections(int port, int count) : sockets_(count, -1) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int& one : sockets_) {
+      one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      EXPECT_EQ(connect(one, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    }
+  }
+  ~IdleConnections() {
+    for (const int one : sockets_) close(one);
+  }
+  IdleConnections(const IdleConnections&) = delete;
+  IdleConnections& operator=(const IdleConnections&) = delete;
+
+ private:
+  std::vector<int> sockets_;
+};
 
 class ServiceTest : public ::testing::Test {
  protected:
@@ -37,6 +68,15 @@ class ServiceTest : public ::testing::Test {
   int ExitCode(const std::vector<std::string>& words) {
     other_ = daemon_.LaunchOther(words);
     return other_->Wait().value_or(-1);
+  }
+
+  // As sqlite3(1) does with the store.
+  void RunSql(const std::string& sql) const {
+    sqlite3* store = nullptr;
+    ASSERT_EQ(sqlite3_open(daemon_.File("ballast.db").c_str(), &store), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(store, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(store);
+    sqlite3_close(store);
   }
 
   TestDaemon daemon_{"service", {.groups = {{.ranks = 2, .row_size = 2, .slots_per_rank = 16}}}};
@@ -59,6 +99,34 @@ TEST_F(ServiceTest, TellsItsStatusFeedsTheWatchdogAndSaysThatItStops) {
   EXPECT_EQ(daemon_.Wait(), 0);
   EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.draining signal=TERM"));
   EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.ended"));
+}
+
+// A third of its time; the longest period, of a second, would take twice as long as is waited.
+TEST_F(ServiceTest, FeedsTheWatchdogAsOftenAsItsTimeAsks) {
+  daemon_.RunUnder({"NOTIFY_SOCKET=" + manager_.path(), "WATCHDOG_USEC=60000"});
+  StartAndHear("READY=1");
+  const absl::Duration begin = RealClock().Uptime();
+  manager_.Drain();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(manager_.WaitFor("WATCHDOG=1", kPatienceSeconds));
+  const absl::Duration took = RealClock().Uptime() - begin;
+  EXPECT_GE(took, 49 * absl::Milliseconds(20));
+  EXPECT_LT(took, absl::Seconds(25));
+}
+
+// Its listener is out of descriptors and never accepts again, which only a restart cures.
+TEST_F(ServiceTest, ADaemonThatNobodyCanReachFeedsTheWatchdogNoMore) {
+  StartAndHear("READY=1");
+  const auto open_files = std::distance(
+      std::filesystem::directory_iterator(absl::StrCat("/proc/", daemon_.pid(), "/fd")),
+      std::filesystem::directory_iterator());
+  const rlimit limit = {static_cast<rlim_t>(open_files) + 8, static_cast<rlim_t>(open_files) + 8};
+  ASSERT_EQ(prlimit(daemon_.pid(), RLIMIT_NOFILE, &limit, nullptr), 0);
+  const IdleConnections flood(daemon_.grpc_port(), 100);
+  ASSERT_TRUE(daemon_.AwaitInLog("event=daemon.stuck check=\"self_probe no answer for"));
+  manager_.Drain();
+  manager_.Clear();
+  EXPECT_FALSE(manager_.WaitFor("WATCHDOG=1", 2)) << "ten times its period";
+  EXPECT_TRUE(daemon_.running());
 }
 
 TEST_F(ServiceTest, SaysThatItReloadsAndIsReadyAgain) {
@@ -119,17 +187,22 @@ TEST_F(ServiceTest, AFolderThatItMayNotWriteToIsAPermission) {
   EXPECT_THAT(other_->Err(), HasSubstr(daemon_.ConfigFile()));
 }
 
+TEST_F(ServiceTest, AStoreThatDoesNotFitTheProgramIsAFaultOfTheProgram) {
+  ASSERT_TRUE(daemon_.Start());
+  ASSERT_EQ(daemon_.End(SIGTERM), 0);
+  RunSql("DROP TABLE store_term");
+  daemon_.Launch();
+  EXPECT_EQ(daemon_.Wait(), 70);
+  EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.failed error=\"" + daemon_.File("ballast.db") +
+                                       ": no such table: store_term"));
+}
+
 // The way of docs/operations.md.
 TEST_F(ServiceTest, ACopyThatIsMadeWhileItRunsIsAStore) {
   ASSERT_TRUE(daemon_.Start());
   const std::string restored = daemon_.File("restored");
   ASSERT_EQ(mkdir(restored.c_str(), 0700), 0);
-  sqlite3* store = nullptr;
-  ASSERT_EQ(sqlite3_open(daemon_.File("ballast.db").c_str(), &store), SQLITE_OK);
-  const std::string copy = "VACUUM INTO '" + restored + "/ballast.db'";
-  EXPECT_EQ(sqlite3_exec(store, copy.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-      << sqlite3_errmsg(store);
-  sqlite3_close(store);
+  RunSql("VACUUM INTO '" + restored + "/ballast.db'");
 
   auto second = daemon_.LaunchOther({"--set", "store.path=" + restored + "/ballast.db", "--set",
                                      "grpc.listen=127.0.0.1:0", "--set", "http.listen="});
