@@ -14,14 +14,13 @@
 #include "absl/strings/str_split.h"
 #include "ballast/v1/admin.grpc.pb.h"
 #include "ballast/v1/query.grpc.pb.h"
-#include "core/base/check.h"
 #include "core/base/clock.h"
 #include "daemon/app/daemon.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/base/temp_folder.h"
-#include "tests/integration/child_process.h"
+#include "tests/daemon/in_process_daemon.h"
 
 namespace ballast {
 namespace {
@@ -29,23 +28,21 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kConfig[] = R"(
-grpc: {listen: "127.0.0.1:0"}
-http: {listen: ""}
-store: {kind: memory}
-log: {level: error}
-groups:
-  - name: demo
-    model: {layers: 1, experts: 4, top_k: 1}
-    ranks: 2
-    row_size: 2
-    slots_per_rank: 2
-  - name: prefill
+// Beside the group of the small configuration.
+constexpr char kPrefill[] = R"(  - name: prefill
     model: {layers: 1, experts: 4, top_k: 1}
     ranks: 2
     row_size: 2
     slots_per_rank: 2
 )";
+
+Config ConfigIn(const TempFolder& folder) {
+  Config config = *ParseConfig(absl::StrCat(kSmallConfig, kPrefill));
+  config.admin_socket = folder.File("admin.sock");
+  config.admin_audit_path = folder.File("audit.log");
+  config.http_listen = "";
+  return config;
+}
 
 // Asks a server for the names of its services: what reflection answers, as bytes, or "".
 std::string Reflect(const std::shared_ptr<grpc::Channel>& channel, grpc::Status* status) {
@@ -83,16 +80,9 @@ std::string Reflect(const std::shared_ptr<grpc::Channel>& channel, grpc::Status*
 
 class AdminServiceTest : public ::testing::Test {
  protected:
-  AdminServiceTest() : log_("error", false) {
-    config_ = *ParseConfig(kConfig);
-    config_.admin_socket = folder_.File("admin.sock");
-    config_.admin_audit_path = folder_.File("audit.log");
-    daemon_ = *Daemon::Start(config_, log_, RealClock());
-    stub_ = v1::Admin::NewStub(Channel());
-  }
-
   std::shared_ptr<grpc::Channel> Channel() const {
-    return grpc::CreateChannel("unix:" + config_.admin_socket, grpc::InsecureChannelCredentials());
+    return grpc::CreateChannel("unix:" + daemon_.config().admin_socket,
+                               grpc::InsecureChannelCredentials());
   }
 
   static v1::Steering Call(const std::string& id, const std::string& group = "demo") {
@@ -126,7 +116,7 @@ class AdminServiceTest : public ::testing::Test {
 
   std::vector<nlohmann::json> AuditLines() const {
     std::vector<nlohmann::json> lines;
-    const std::string text = ReadFile(config_.admin_audit_path);
+    const std::string text = ReadFile(daemon_.config().admin_audit_path);
     for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
       lines.push_back(nlohmann::json::parse(line));
     }
@@ -134,10 +124,8 @@ class AdminServiceTest : public ::testing::Test {
   }
 
   const TempFolder folder_{"admin"};
-  Config config_;
-  EventLog log_;
-  std::unique_ptr<Daemon> daemon_;
-  std::unique_ptr<v1::Admin::Stub> stub_;
+  InProcessDaemon daemon_{ConfigIn(folder_)};
+  const std::unique_ptr<v1::Admin::Stub> stub_ = v1::Admin::NewStub(Channel());
 };
 
 TEST_F(AdminServiceTest, PausesOneGroupAndShowsWhoAndWhy) {
@@ -231,7 +219,7 @@ TEST_F(AdminServiceTest, TheLogLevelChangesAtRunTime) {
     grpc::ClientContext context;
     ASSERT_TRUE(stub_->SetLogLevel(&context, request, &operation).ok());
   }
-  EXPECT_EQ(log_.level(), "debug");
+  EXPECT_EQ(daemon_.log().level(), "debug");
   EXPECT_EQ(operation.detail(), "log level was error");
   request.mutable_steering()->set_operation_id("op2");
   request.mutable_steering()->set_dry_run(true);
@@ -240,7 +228,7 @@ TEST_F(AdminServiceTest, TheLogLevelChangesAtRunTime) {
     grpc::ClientContext context;
     ASSERT_TRUE(stub_->SetLogLevel(&context, request, &operation).ok());
   }
-  EXPECT_EQ(log_.level(), "debug");
+  EXPECT_EQ(daemon_.log().level(), "debug");
   request.mutable_steering()->set_operation_id("op3");
   request.set_level("loud");
   grpc::ClientContext context;
@@ -251,15 +239,12 @@ TEST_F(AdminServiceTest, TheLogLevelChangesAtRunTime) {
 TEST_F(AdminServiceTest, ReflectionIsOnTheSocketAndNotOnThePort) {
   grpc::Status status;
   EXPECT_THAT(Reflect(Channel(), &status), HasSubstr("ballast.v1.Admin"));
-  const auto port = grpc::CreateChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
-                                        grpc::InsecureChannelCredentials());
-  EXPECT_EQ(Reflect(port, &status), "");
+  EXPECT_EQ(Reflect(daemon_.Channel(), &status), "");
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(AdminServiceTest, ThePortHasNoAdminService) {
-  auto stub = v1::Admin::NewStub(grpc::CreateChannel(
-      absl::StrCat("127.0.0.1:", daemon_->grpc_port()), grpc::InsecureChannelCredentials()));
+  auto stub = v1::Admin::NewStub(daemon_.Channel());
   grpc::ClientContext context;
   v1::Operation operation;
   v1::PauseRequest request;
@@ -269,22 +254,23 @@ TEST_F(AdminServiceTest, ThePortHasNoAdminService) {
 }
 
 TEST_F(AdminServiceTest, TheSocketIsForTheOwnerOnlyAndGoesWithTheDaemon) {
+  const std::string socket = daemon_.config().admin_socket;
   struct stat file = {};
-  ASSERT_EQ(stat(config_.admin_socket.c_str(), &file), 0);
+  ASSERT_EQ(stat(socket.c_str(), &file), 0);
   EXPECT_TRUE(S_ISSOCK(file.st_mode));
   EXPECT_EQ(file.st_mode & 0777, 0600);
-  daemon_.reset();
-  EXPECT_NE(stat(config_.admin_socket.c_str(), &file), 0);
+  daemon_.End();
+  EXPECT_NE(stat(socket.c_str(), &file), 0);
 }
 
 TEST_F(AdminServiceTest, ASocketInUseOrAFileInItsPlaceIsNamed) {
-  const absl::Status in_use = Daemon::Start(config_, log_, RealClock()).status();
+  Config config = daemon_.config();
+  const absl::Status in_use = Daemon::Start(config, daemon_.log(), RealClock()).status();
   EXPECT_EQ(in_use.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(in_use.message()), HasSubstr("another process listens"));
-  Config config = config_;
   config.admin_socket = folder_.File("file");
   std::ofstream(config.admin_socket) << "precious";
-  EXPECT_THAT(std::string(Daemon::Start(config, log_, RealClock()).status().message()),
+  EXPECT_THAT(std::string(Daemon::Start(config, daemon_.log(), RealClock()).status().message()),
               HasSubstr("no socket"));
   EXPECT_EQ(ReadFile(config.admin_socket), "precious");
 }

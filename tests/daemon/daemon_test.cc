@@ -8,11 +8,9 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "ballast/v1/load.grpc.pb.h"
 #include "ballast/v1/placement.grpc.pb.h"
 #include "ballast/v1/query.grpc.pb.h"
-#include "core/base/check.h"
 #include "core/base/clock.h"
 #include "daemon/ingest/load_service.h"
 #include "gmock/gmock.h"
@@ -20,7 +18,7 @@
 #include "proto/wire/load_wire.h"
 #include "proto/wire/placement_wire.h"
 #include "proto/wire/session_wire.h"
-#include "tests/integration/child_process.h"
+#include "tests/daemon/in_process_daemon.h"
 
 namespace ballast {
 namespace {
@@ -28,38 +26,15 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr char kConfig[] = R"(
-grpc: {listen: "127.0.0.1:0"}
-http: {listen: "127.0.0.1:0"}
-store: {kind: memory}
-log: {level: error}
-groups:
-  - name: demo
-    model: {layers: 1, experts: 4, top_k: 1}
-    ranks: 2
-    row_size: 2
-    slots_per_rank: 2
-)";
-
 class DaemonTest : public ::testing::Test {
  protected:
-  DaemonTest() : log_("error", false) {
-    config_ = *ParseConfig(kConfig);
-    auto daemon = Daemon::Start(config_, log_, RealClock());
-    BALLAST_CHECK(daemon.ok());
-    daemon_ = *std::move(daemon);
-    channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
-                                   grpc::InsecureChannelCredentials());
-  }
-
   WorkerHello Hello(int rank) const {
-    const GroupConfig& group = config_.groups[0];
     WorkerHello hello;
     hello.ep_group = "demo";
     hello.state.rank = RankId(rank);
     hello.state.incarnation = 5;
-    hello.state.active = PlanIdOf(group.shape, InitialPlan(group.shape, group.topology));
-    hello.shape = group.shape;
+    hello.state.active = daemon_.initial_plan();
+    hello.shape = daemon_.group().shape;
     hello.row = RowId(0);
     hello.num_slots = 2;
     hello.world_size = 2;
@@ -95,10 +70,8 @@ class DaemonTest : public ::testing::Test {
     return session->Finish();
   }
 
-  Config config_;
-  EventLog log_;
-  std::unique_ptr<Daemon> daemon_;
-  std::shared_ptr<grpc::Channel> channel_;
+  InProcessDaemon daemon_;
+  const std::shared_ptr<grpc::Channel> channel_ = daemon_.Channel();
 };
 
 TEST_F(DaemonTest, WelcomesAWorkerAndShowsIt) {
@@ -236,24 +209,23 @@ TEST_F(DaemonTest, ExplainNamesTheRanksItWaitsForAndRefusesUnknownGroups) {
 }
 
 TEST_F(DaemonTest, HttpAnswersProbesAndMetrics) {
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/livez"), HasSubstr("200 OK"));
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/readyz?verbose"),
-              HasSubstr("[+]workers/demo ok: 0 of 2 connected"));
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/metrics"),
+  EXPECT_THAT(daemon_.Http("/livez"), HasSubstr("200 OK"));
+  EXPECT_THAT(daemon_.Http("/readyz?verbose"), HasSubstr("[+]workers/demo ok: 0 of 2 connected"));
+  EXPECT_THAT(daemon_.Http("/metrics"),
               HasSubstr("ballast_workers{group=\"demo\",state=\"gone\"} 2"));
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/nothing"), HasSubstr("404"));
-  const std::string status = HttpGet(daemon_->http_port(), "/api/v1/status?group=demo");
+  EXPECT_THAT(daemon_.Http("/nothing"), HasSubstr("404"));
+  const std::string status = daemon_.Http("/api/v1/status?group=demo");
   EXPECT_THAT(status, HasSubstr("200 OK"));
   EXPECT_THAT(status, HasSubstr("application/json"));
   EXPECT_THAT(status, HasSubstr("{\"version\":"));
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/api/v1/status?group=x"), HasSubstr("404 "));
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/api/v1/status?x=x"), HasSubstr("400 "));
+  EXPECT_THAT(daemon_.Http("/api/v1/status?group=x"), HasSubstr("404 "));
+  EXPECT_THAT(daemon_.Http("/api/v1/status?x=x"), HasSubstr("400 "));
 }
 
 TEST_F(DaemonTest, ATakenPortIsNamed) {
-  Config config = config_;
-  config.grpc_listen = absl::StrCat("127.0.0.1:", daemon_->grpc_port());
-  const absl::Status status = Daemon::Start(config, log_, RealClock()).status();
+  Config config = daemon_.config();
+  config.grpc_listen = daemon_.Address();
+  const absl::Status status = Daemon::Start(config, daemon_.log(), RealClock()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr(config.grpc_listen));
 }
@@ -267,7 +239,7 @@ TEST_F(DaemonTest, EndsWithOpenSessions) {
   session->Write(message);
   v1::DaemonMessage answer;
   ASSERT_TRUE(session->Read(&answer));
-  daemon_.reset();
+  daemon_.End();
   bool said_farewell = false;
   while (session->Read(&answer)) said_farewell = said_farewell || answer.has_go_away();
   EXPECT_TRUE(said_farewell);

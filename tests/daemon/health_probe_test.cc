@@ -11,13 +11,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "ballast/v1/admin.grpc.pb.h"
-#include "core/base/clock.h"
 #include "daemon/app/daemon.h"
 #include "daemon/store/sqlite_plan_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/base/temp_folder.h"
-#include "tests/integration/child_process.h"
+#include "tests/daemon/in_process_daemon.h"
 
 namespace ballast {
 namespace {
@@ -26,18 +25,14 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kConfig[] = R"(
-grpc: {listen: "0.0.0.0:0"}
-http: {listen: "127.0.0.1:0"}
-store: {kind: memory}
-log: {level: error}
-groups:
-  - name: demo
-    model: {layers: 1, experts: 4, top_k: 1}
-    ranks: 2
-    row_size: 2
-    slots_per_rank: 2
-)";
+Config ConfigIn(const TempFolder& folder) {
+  Config config = *ParseConfig(kSmallConfig);
+  config.grpc_listen = "0.0.0.0:0";
+  config.store_kind = StoreKind::kSqlite;
+  config.store_path = folder.File("ballast.db");
+  config.admin_socket = folder.File("admin.sock");
+  return config;
+}
 
 // The bytes of a grpc.health.v1.HealthCheckResponse.
 constexpr char kServing[] = "\x08\x01";
@@ -45,21 +40,9 @@ constexpr char kNotServing[] = "\x08\x02";
 
 class HealthProbeTest : public ::testing::Test {
  protected:
-  HealthProbeTest() : log_("error", false) {
-    Config config = *ParseConfig(kConfig);
-    config.store_kind = StoreKind::kSqlite;
-    config.store_path = folder_.File("ballast.db");
-    config.admin_socket = folder_.File("admin.sock");
-    daemon_ = *Daemon::Start(config, log_, RealClock());
-    channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
-                                   grpc::InsecureChannelCredentials());
-  }
-
-  std::string Http(const std::string& path) const { return HttpGet(daemon_->http_port(), path); }
-
   // What grpc.health.v1.Health/Check answers for a service, as bytes; "" if it refuses.
   std::string Serving(const std::string& service) const {
-    grpc::GenericStub stub(channel_);
+    grpc::GenericStub stub(daemon_.Channel());
     grpc::ClientContext context;
     grpc::CompletionQueue queue;
     const grpc::Slice slice(
@@ -95,22 +78,20 @@ class HealthProbeTest : public ::testing::Test {
   }
 
   TempFolder folder_;
-  EventLog log_;
-  std::unique_ptr<Daemon> daemon_;
-  std::shared_ptr<grpc::Channel> channel_;
+  InProcessDaemon daemon_{ConfigIn(folder_)};
 };
 
 TEST_F(HealthProbeTest, AFreshDaemonIsAliveReadyAndServesEachService) {
-  EXPECT_THAT(Http("/livez?verbose"),
+  EXPECT_THAT(daemon_.Http("/livez?verbose"),
               AllOf(HasSubstr("200 OK"), HasSubstr("[+]event_loop ok: turned"),
                     HasSubstr("[+]self_probe ok: the gRPC listener answers")));
-  const std::string ready = Http("/readyz?verbose");
+  const std::string ready = daemon_.Http("/readyz?verbose");
   EXPECT_THAT(ready, HasSubstr("200 OK"));
   for (const char* check :
        {"draining", "store", "leader", "config", "control/demo", "rollout/demo", "workers/demo"}) {
     EXPECT_THAT(ready, HasSubstr(absl::StrCat("[+]", check, " ok")));
   }
-  EXPECT_THAT(Http("/readyz"), AllOf(HasSubstr("\r\n\r\nok\n"), Not(HasSubstr("leader"))));
+  EXPECT_THAT(daemon_.Http("/readyz"), AllOf(HasSubstr("\r\n\r\nok\n"), Not(HasSubstr("leader"))));
   for (const char* service : {"", "ballast.v1.Placement", "ballast.v1.Load", "ballast.v1.Query"}) {
     EXPECT_EQ(Serving(service), kServing) << service;
   }
@@ -120,11 +101,12 @@ TEST_F(HealthProbeTest, AFreshDaemonIsAliveReadyAndServesEachService) {
 TEST_F(HealthProbeTest, ADeposedDaemonSendsWorkersAwayAndAnswersQueriesOn) {
   ASSERT_EQ(*(*SqlitePlanStore::Open(folder_.File("ballast.db")))->BeginTerm(), 2);
   Pause();  // A call of the store tells.
-  EXPECT_THAT(Http("/readyz"), AllOf(HasSubstr("503"), HasSubstr("[-]leader failed: term 1 is")));
-  EXPECT_THAT(Http("/readyz?verbose&exclude=leader"),
+  EXPECT_THAT(daemon_.Http("/readyz"),
+              AllOf(HasSubstr("503"), HasSubstr("[-]leader failed: term 1 is")));
+  EXPECT_THAT(daemon_.Http("/readyz?verbose&exclude=leader"),
               AllOf(HasSubstr("200 OK"), HasSubstr("[ ]leader excluded")));
-  EXPECT_THAT(Http("/readyz?exclude=store"), HasSubstr("503"));
-  EXPECT_THAT(Http("/livez"), HasSubstr("200 OK"));
+  EXPECT_THAT(daemon_.Http("/readyz?exclude=store"), HasSubstr("503"));
+  EXPECT_THAT(daemon_.Http("/livez"), HasSubstr("200 OK"));
   // Told to gRPC with the next probe.
   while (Serving("ballast.v1.Placement") == kServing) {
   }
@@ -133,7 +115,7 @@ TEST_F(HealthProbeTest, ADeposedDaemonSendsWorkersAwayAndAnswersQueriesOn) {
   EXPECT_EQ(Serving("ballast.v1.Query"), kServing);
   EXPECT_EQ(Serving(""), kServing);
   // By now the daemon has found its own listener, on a wildcard address.
-  EXPECT_THAT(Http("/metrics"), HasSubstr("\nballast_self_probe_failures_total 0\n"));
+  EXPECT_THAT(daemon_.Http("/metrics"), HasSubstr("\nballast_self_probe_failures_total 0\n"));
 }
 
 }  // namespace

@@ -9,15 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "ballast/v1/load.grpc.pb.h"
 #include "ballast/v1/query.grpc.pb.h"
-#include "core/base/check.h"
 #include "core/base/clock.h"
 #include "daemon/app/daemon.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/load_wire.h"
+#include "tests/daemon/in_process_daemon.h"
 
 namespace ballast {
 namespace {
@@ -47,16 +46,6 @@ groups:
 
 class LoadQueryTest : public ::testing::Test {
  protected:
-  LoadQueryTest() : log_("error", false) {
-    config_ = *ParseConfig(kConfig);
-    auto daemon = Daemon::Start(config_, log_, RealClock());
-    BALLAST_CHECK(daemon.ok());
-    daemon_ = *std::move(daemon);
-    channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
-                                   grpc::InsecureChannelCredentials());
-    query_ = v1::Query::NewStub(channel_);
-  }
-
   v1::GroupLoad Load(int layer = -1) {
     grpc::ClientContext context;
     v1::GetLoadRequest request;
@@ -85,8 +74,7 @@ class LoadQueryTest : public ::testing::Test {
       report.report.rank = RankId(rank);
       report.report.incarnation = 5;
       report.report.sequence = 1;
-      const GroupConfig& group = config_.groups[0];
-      report.report.plan = PlanIdOf(group.shape, InitialPlan(group.shape, group.topology));
+      report.report.plan = daemon_.initial_plan();
       report.report.step_first = 1;
       report.report.step_last = 10;
       for (int layer = 0; layer < 2; ++layer) {
@@ -111,11 +99,9 @@ class LoadQueryTest : public ::testing::Test {
     return load;
   }
 
-  Config config_;
-  EventLog log_;
-  std::unique_ptr<Daemon> daemon_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::Query::Stub> query_;
+  InProcessDaemon daemon_{kConfig};
+  const std::shared_ptr<grpc::Channel> channel_ = daemon_.Channel();
+  const std::unique_ptr<v1::Query::Stub> query_ = v1::Query::NewStub(channel_);
 };
 
 TEST_F(LoadQueryTest, BeforeAnyReportOnlyTheFleetIsKnown) {

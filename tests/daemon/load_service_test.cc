@@ -10,34 +10,17 @@
 #include <string>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
 #include "ballast/v1/load.grpc.pb.h"
 #include "ballast/v1/query.grpc.pb.h"
-#include "core/base/check.h"
-#include "core/base/clock.h"
-#include "daemon/app/daemon.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/load_wire.h"
-#include "tests/integration/child_process.h"
+#include "tests/daemon/in_process_daemon.h"
 
 namespace ballast {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr char kConfig[] = R"(
-grpc: {listen: "127.0.0.1:0"}
-http: {listen: "127.0.0.1:0"}
-store: {kind: memory}
-log: {level: error}
-groups:
-  - name: demo
-    model: {layers: 1, experts: 4, top_k: 1}
-    ranks: 2
-    row_size: 2
-    slots_per_rank: 2
-)";
 
 class LoadServiceTest : public ::testing::Test {
  protected:
@@ -56,14 +39,7 @@ class LoadServiceTest : public ::testing::Test {
     }
   };
 
-  LoadServiceTest() : log_("error", false), config_(*ParseConfig(kConfig)) {
-    auto daemon = Daemon::Start(config_, log_, RealClock());
-    BALLAST_CHECK(daemon.ok());
-    daemon_ = *std::move(daemon);
-  }
-
   std::unique_ptr<Reporter> Connect(int rank, std::uint32_t credit_every) {
-    const GroupConfig& group = config_.groups[0];
     GroupReport report;
     report.ep_group = "demo";
     report.num_layers = 1;
@@ -72,24 +48,18 @@ class LoadServiceTest : public ::testing::Test {
     report.credit_every = credit_every;
     report.report.rank = RankId(rank);
     report.report.incarnation = 5;
-    report.report.plan = PlanIdOf(group.shape, InitialPlan(group.shape, group.topology));
+    report.report.plan = daemon_.initial_plan();
     report.report.step_first = 1;
     report.report.counts = {0, 0};
     auto reporter = std::make_unique<Reporter>();
     EncodeCounters(report, &reporter->next);
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    reporter->channel = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
-                                                  grpc::InsecureChannelCredentials(), arguments);
+    reporter->channel = daemon_.OwnChannel();
     reporter->stub = v1::Load::NewStub(reporter->channel);
     reporter->stream = reporter->stub->Report(&reporter->context);
     return reporter;
   }
 
-  EventLog log_;
-  Config config_;
-  std::unique_ptr<Daemon> daemon_;
+  InProcessDaemon daemon_;
 };
 
 TEST_F(LoadServiceTest, AnswersEachReportOfASenderThatDoesNotSayHowOften) {
@@ -143,7 +113,7 @@ TEST_F(LoadServiceTest, RefusesCountsOfPaddingNamesTheRankAndShowsItInTheStatus)
       "rank 1: padding_excluded is false: padding and warm-up tokens are no load; leave them out";
   EXPECT_EQ(credit.reject(), reason);
   EXPECT_EQ(credit.accepted_sequence(), 0);
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/metrics"),
+  EXPECT_THAT(daemon_.Http("/metrics"),
               HasSubstr("ballast_reports_total{group=\"demo\",result=\"implausible\"} 1"));
   const auto query = v1::Query::NewStub(reporter->channel);
   grpc::ClientContext context;
@@ -161,7 +131,7 @@ TEST_F(LoadServiceTest, CountsReportsOfTheWrongSize) {
   ASSERT_TRUE(reporter->Write());
   ASSERT_TRUE(reporter->stream->Read(&credit));
   EXPECT_NE(credit.reject(), "");
-  EXPECT_THAT(HttpGet(daemon_->http_port(), "/metrics"),
+  EXPECT_THAT(daemon_.Http("/metrics"),
               HasSubstr("ballast_reports_total{group=\"demo\",result=\"rejected_shape\"} 1"));
 }
 

@@ -7,14 +7,12 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "ballast/v1/placement.grpc.pb.h"
 #include "core/base/check.h"
-#include "core/base/clock.h"
 #include "daemon/app/daemon.h"
 #include "gtest/gtest.h"
 #include "proto/wire/session_wire.h"
-#include "tests/integration/child_process.h"
+#include "tests/daemon/in_process_daemon.h"
 
 namespace ballast {
 namespace {
@@ -41,42 +39,28 @@ class SlowConsumerTest : public ::testing::Test {
     std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, v1::DaemonMessage>> stream;
   };
 
-  SlowConsumerTest() : log_("error", false), config_(*ParseConfig(kConfig)) {
-    auto daemon = Daemon::Start(config_, log_, RealClock());
-    BALLAST_CHECK(daemon.ok());
-    daemon_ = *std::move(daemon);
-  }
-
   // A worker that runs another plan than the decided one, so that it is sent that.
   std::unique_ptr<Session> Connect(int rank) {
-    const GroupConfig& group = config_.groups[0];
     WorkerHello hello;
     hello.ep_group = "demo";
     hello.state.rank = RankId(rank);
     hello.state.incarnation = 5;
     hello.state.active.digest[0] = 1;
-    hello.shape = group.shape;
+    hello.shape = daemon_.group().shape;
     hello.row = RowId(0);
     hello.num_slots = 192;
     hello.world_size = 2;
     hello.modes = {ActivationMode::kInBand};
     v1::WorkerMessage message;
     EncodeHello(hello, message.mutable_hello());
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     auto session = std::make_unique<Session>();
-    session->stub = v1::Placement::NewStub(
-        grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", daemon_->grpc_port()),
-                                  grpc::InsecureChannelCredentials(), arguments));
+    session->stub = v1::Placement::NewStub(daemon_.OwnChannel());
     session->stream = session->stub->Session(&session->context);
     BALLAST_CHECK(session->stream->Write(message));
     return session;
   }
 
-  EventLog log_;
-  Config config_;
-  std::unique_ptr<Daemon> daemon_;
+  InProcessDaemon daemon_{kConfig};
 };
 
 TEST_F(SlowConsumerTest, IsClosedAndCountedWhileOthersAreServed) {
@@ -91,12 +75,11 @@ TEST_F(SlowConsumerTest, IsClosedAndCountedWhileOthersAreServed) {
   const absl::StatusOr<PrepareOrder> order = DecodePrepare(message.prepare());
   ASSERT_TRUE(order.ok()) << order.status();
   ASSERT_TRUE(order->placement.ok()) << order->placement.status();
-  const GroupConfig& group = config_.groups[0];
-  EXPECT_EQ(PlanDigest(group.shape, *order->placement), order->plan.digest);
+  EXPECT_EQ(PlanDigest(daemon_.group().shape, *order->placement), order->plan.digest);
 
   // The daemon's own deadline ends this; the stuck client has read nothing until then.
   const auto tells = [this](const char* sample) {
-    return HttpGet(daemon_->http_port(), "/metrics").find(sample) != std::string::npos;
+    return daemon_.Http("/metrics").find(sample) != std::string::npos;
   };
   while (!tells("ballast_slow_consumers_closed_total{group=\"demo\"} 1")) {
   }
