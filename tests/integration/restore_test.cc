@@ -9,13 +9,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/integration/child_process.h"
-#include "tests/integration/process_line.h"
+#include "tests/integration/test_daemon.h"
 
 namespace ballast {
 namespace {
@@ -27,11 +25,6 @@ constexpr int kRanks = 16;
 
 class RestoreTest : public ::testing::Test {
  protected:
-  RestoreTest()
-      : line_("restore", ProcessLine::EagerConfig(ProcessLine::GroupOf16("demo"))),
-        store_(line_.folder() + "/ballast.db"),
-        backup_(line_.folder() + "/backup.db") {}
-
   // As `sqlite3 FILE "SQL"` does.
   static void RunSql(const std::string& file, const std::string& sql) {
     sqlite3* db = nullptr;
@@ -41,26 +34,21 @@ class RestoreTest : public ::testing::Test {
     sqlite3_close(db);
   }
 
-  void StopDaemon() {
-    line_.daemon().Signal(SIGTERM);
-    ASSERT_EQ(line_.daemon().Wait(ProcessLine::kPatienceSeconds), 0) << line_.LogEnd();
-  }
-
   // A backup of the first daemon's store while it runs; after it two more daemons, each of
   // which switches the workers to plans that the backup does not have. None runs at the end.
   void LeaveTheBackupBehind() {
-    ASSERT_TRUE(line_.StartDaemon());
-    fleet_ = line_.StartFleet("demo", kRanks);
-    ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 1));
+    ASSERT_TRUE(daemon_.Start());
+    fleet_ = daemon_.StartFleet();
+    ASSERT_TRUE(daemon_.AwaitInLog("event=plan.active"));
     RunSql(store_, "VACUUM INTO '" + backup_ + "'");
     for (int more = 0; more < 3; ++more) {
       if (more > 0) {
-        StopDaemon();
-        ASSERT_TRUE(line_.StartDaemon());
+        ASSERT_EQ(daemon_.End(SIGTERM), 0);
+        ASSERT_TRUE(daemon_.Start());
       }
-      ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 2, line_.Log().size()));
+      ASSERT_TRUE(daemon_.AwaitInLog("event=plan.active", 2, daemon_.Log().size()));
     }
-    StopDaemon();
+    ASSERT_EQ(daemon_.End(SIGTERM), 0);
   }
 
   void Restore() const {
@@ -70,7 +58,7 @@ class RestoreTest : public ::testing::Test {
 
   // All ranks are connected and named as ahead.
   json WhenAllAreAhead() {
-    return line_.GroupWhen("demo", "all ranks are ahead", [](const json& group) {
+    return daemon_.GroupWhen("demo", "all ranks are ahead", [](const json& group) {
       for (const json& worker : group["workers"]) {
         if (worker["state"] != "ahead") return false;
       }
@@ -78,19 +66,9 @@ class RestoreTest : public ::testing::Test {
     });
   }
 
-  int Rollback(const std::vector<std::string>& more) {
-    std::vector<std::string> words = {"plan",   "rollback", "--yes",
-                                      "--wait", "--socket", line_.folder() + "/admin.sock"};
-    words.insert(words.end(), more.begin(), more.end());
-    const auto ctl = line_.Ctl(words);
-    answer_ = ctl->Out() + ctl->Err();
-    return ctl->Wait(0).value_or(-1);
-  }
-
-  ProcessLine line_;
-  const std::string store_;
-  const std::string backup_;
-  std::string answer_;  // Of the last rollback.
+  TestDaemon daemon_{"restore", DaemonConfig::Eager()};
+  const std::string store_ = daemon_.File("ballast.db");
+  const std::string backup_ = daemon_.File("backup.db");
   std::unique_ptr<ChildProcess> fleet_;
 };
 
@@ -98,8 +76,8 @@ TEST_F(RestoreTest, AGroupAheadOfARestoredStoreIsNamedServesOnAndIsBroughtBack) 
   LeaveTheBackupBehind();
   Restore();
   RunSql(store_, "UPDATE store_term SET term = term + 1000");
-  const std::size_t since = line_.Log().size();
-  ASSERT_TRUE(line_.StartDaemon());
+  const std::size_t since = daemon_.Log().size();
+  ASSERT_TRUE(daemon_.Start());
   const json ahead = WhenAllAreAhead();
   EXPECT_EQ(ahead["alarms"][0]["name"], "ranks_ahead");
   EXPECT_EQ(ahead["decided"]["version"]["term"], "1");
@@ -109,44 +87,45 @@ TEST_F(RestoreTest, AGroupAheadOfARestoredStoreIsNamedServesOnAndIsBroughtBack) 
 
   // Nothing is pushed and nothing planned until somebody says so.
   const std::uint64_t step = Number(ahead["workers"][0]["step"]);
-  const json later = line_.GroupWhen("demo", "serving goes on", [&](const json& group) {
+  const json later = daemon_.GroupWhen("demo", "serving goes on", [&](const json& group) {
     return Number(group["workers"][0]["step"]) >= step + 200;
   });
   EXPECT_EQ(later["workers"][kRanks - 1]["active"], running);
-  EXPECT_EQ(line_.CountInLog("event=plan.proposed", since), 0);
-  EXPECT_EQ(Rollback({"--version", "0.0"}), 4) << answer_;
+  EXPECT_EQ(daemon_.CountInLog("event=plan.proposed", since), 0);
+  EXPECT_EQ(daemon_.Steer({"rollback", "--wait", "--version", "0.0"}).code, 4);
 
-  ASSERT_EQ(Rollback({"--over-ahead"}), 0) << answer_;
-  EXPECT_THAT(answer_, HasSubstr("Rollback demo: done"));
+  const CtlRun rollback = daemon_.Steer({"rollback", "--wait", "--over-ahead"});
+  ASSERT_EQ(rollback.code, 0);
+  EXPECT_THAT(rollback.out, HasSubstr("Rollback demo: done"));
   // Planning goes on by itself.
-  ASSERT_TRUE(line_.AwaitInLog("event=plan.active", 3, since));
-  const json back = line_.GroupWhen("demo", "all ranks run a plan of this store",
-                                    [](const json& group) { return group["active_everywhere"]; });
+  ASSERT_TRUE(daemon_.AwaitInLog("event=plan.active", 3, since));
+  const json back = daemon_.GroupWhen("demo", "all ranks run a plan of this store",
+                                      [](const json& group) { return group["active_everywhere"]; });
   EXPECT_EQ(back["decided"]["version"]["term"], "1002");
-  EXPECT_TRUE(line_.EndFleet(*fleet_));
+  EXPECT_EQ(fleet_->End(SIGINT), 0);
 }
 
 // Without the step that raises the term the daemon is an older one to the workers.
 TEST_F(RestoreTest, WorkersThatHaveSeenALaterTermServeOnAndAreNamed) {
   LeaveTheBackupBehind();
   Restore();
-  const std::size_t since = line_.Log().size();
-  ASSERT_TRUE(line_.StartDaemon());
+  const std::size_t since = daemon_.Log().size();
+  ASSERT_TRUE(daemon_.Start());
   for (int rank = 0; rank < kRanks; ++rank) {
-    ASSERT_TRUE(line_.AwaitInLog(absl::StrCat("event=worker.ahead group=demo rank=", rank,
-                                              " detail=\"runs ahead of this "
-                                              "store: has seen term 3, this daemon has term 2"),
-                                 1, since));
+    ASSERT_TRUE(daemon_.AwaitInLog(absl::StrCat("event=worker.ahead group=demo rank=", rank,
+                                                " detail=\"runs ahead of this "
+                                                "store: has seen term 3, this daemon has term 2"),
+                                   1, since));
   }
-  EXPECT_EQ(line_.CountInLog("event=plan.", since), 0);
+  EXPECT_EQ(daemon_.CountInLog("event=plan.", since), 0);
 
   // The step may be made up for.
-  StopDaemon();
+  ASSERT_EQ(daemon_.End(SIGTERM), 0);
   RunSql(store_, "UPDATE store_term SET term = term + 1000");
-  ASSERT_TRUE(line_.StartDaemon());
+  ASSERT_TRUE(daemon_.Start());
   WhenAllAreAhead();
-  EXPECT_EQ(Rollback({"--over-ahead", "--version", "0.0"}), 0) << answer_;
-  EXPECT_TRUE(line_.EndFleet(*fleet_));
+  EXPECT_EQ(daemon_.Steer({"rollback", "--wait", "--over-ahead", "--version", "0.0"}).code, 0);
+  EXPECT_EQ(fleet_->End(SIGINT), 0);
 }
 
 }  // namespace

@@ -28,9 +28,8 @@ class SteeringProcessTest : public ::testing::Test {
   }
 
   CtlRun Steer(std::vector<std::string> words) {
-    words.insert(words.begin(), "plan");
-    words.insert(words.end(), {"--yes", "--socket", daemon_.File("admin.sock"), "-o", "json"});
-    return daemon_.Ctl(std::move(words));
+    words.insert(words.end(), {"-o", "json"});
+    return daemon_.Steer(std::move(words));
   }
 
   json Group() { return daemon_.Group("demo"); }

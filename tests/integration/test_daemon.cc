@@ -83,6 +83,12 @@ json TestDaemon::AskJson(std::vector<std::string> words) {
   return Ask(std::move(words)).document;
 }
 
+CtlRun TestDaemon::Steer(std::vector<std::string> words) {
+  words.insert(words.begin(), "plan");
+  words.insert(words.end(), {"--yes", "--socket", File("admin.sock")});
+  return Ctl(std::move(words));
+}
+
 json TestDaemon::Group(const std::string& name) {
   const json status = AskJson({"status"});
   if (!status.is_object()) return nullptr;

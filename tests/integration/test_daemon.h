@@ -46,6 +46,8 @@ class TestDaemon : public DaemonProcess {
   CtlRun Ask(std::vector<std::string> words);
   // The same with its answer as JSON.
   nlohmann::json AskJson(std::vector<std::string> words);
+  // `ballastctl plan` on the daemon's admin socket, with yes to all it asks.
+  CtlRun Steer(std::vector<std::string> words);
 
   // The status of a group, or null if the daemon does not answer.
   nlohmann::json Group(const std::string& name);
