@@ -12,9 +12,10 @@
 
 namespace ballast {
 
-// The moments of a rollout at which a crash could leave the store and the workers in
-// different states. Tests end the process at each; nothing else may depend on them.
-inline constexpr std::array<absl::string_view, 11> kCrashPoints = {
+// The moments of a rollout, and of a change of who belongs to the group, at which a crash
+// could leave the store and the workers in different states. Tests end the process at each; nothing
+// else may depend on them.
+inline constexpr std::array<absl::string_view, 16> kCrashPoints = {
     "propose.before",     // Offered, not stored.
     "propose.stored",     // Stored as preparing, nobody told.
     "prepare.half_sent",  // Half of the ranks were told to load.
@@ -26,6 +27,11 @@ inline constexpr std::array<absl::string_view, 11> kCrashPoints = {
     "active",             // All ranks switched.
     "retire.half_sent",   // Half of the ranks may free the old plan.
     "retire.sent",        // All may.
+    "abort.before",       // The plan is given up, no abort stored.
+    "abort.stored",       // Aborted, nobody told.
+    "abort.half_sent",    // Half of the ranks were told to forget the plan.
+    "abort.sent",         // All were.
+    "membership.stored",  // A rank has left or is back, nobody told.
 };
 
 // Told when a moment is reached. Called from the publish threads.

@@ -468,6 +468,7 @@ void RolloutLoop::PersistDecision() {
 }
 
 void RolloutLoop::PersistAbort(const CoordinatorAction& action) {
+  Reach("abort.before");
   const absl::Duration begin = clock_.Uptime();
   // Without a version it is not known whether the store accepted the proposal.
   const absl::Status status =
@@ -477,6 +478,7 @@ void RolloutLoop::PersistAbort(const CoordinatorAction& action) {
   const absl::Duration now = clock_.Uptime();
   NoticeStoreCall("abort", status, now - begin);
   if (status.ok()) {
+    Reach("abort.stored");
     coordinator_.OnAbortStored(now, &actions_);
   } else {
     store_uncertain_ = true;

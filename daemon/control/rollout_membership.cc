@@ -59,6 +59,7 @@ bool RolloutLoop::SetMembership(GroupMembership next) {
   const absl::Status status = store_.SetMembership(config_.name, next, term_);
   NoticeStoreCall("membership", status, clock_.Uptime() - begin);
   if (!status.ok()) return false;
+  Reach("membership.stored");
   membership_ = std::move(next);
   for (int rank = 0; rank < static_cast<int>(links_.size()); ++rank) SendMembership(RankId(rank));
   return true;

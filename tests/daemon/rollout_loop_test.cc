@@ -187,6 +187,16 @@ TEST_F(RolloutLoopTest, BringingRanksToAnEarlierDaemonsPlanReachesNoMoment) {
   EXPECT_THAT(moments_.reached, IsEmpty());
 }
 
+TEST_F(RolloutLoopTest, APlanThatIsGivenUpReachesTheMomentsOfAnAbort) {
+  ConnectAll();
+  Offer(Candidate());
+  moments_.reached.clear();
+  Answer(2, SessionEvent::Kind::kNack);
+  ASSERT_EQ(loop_->View().phase, PlanPhase::kIdle);
+  EXPECT_THAT(moments_.reached,
+              ElementsAre("abort.before", "abort.stored", "abort.half_sent", "abort.sent"));
+}
+
 TEST_F(RolloutLoopTest, AMomentCountsRanksAndNotMessages) {
   ConnectAll();
   Offer(Candidate());
@@ -647,6 +657,14 @@ TEST_F(MembershipTest, TheRankIsTakenBackUnderANewGenerationAndPlansGoOn) {
   }
   AnswerAll(SessionEvent::Kind::kPrepared);
   EXPECT_EQ(loop_->View().phase, PlanPhase::kCommitting);
+}
+
+TEST_F(MembershipTest, ALeaveAndAReturnReachAMomentEach) {
+  ConnectAll();
+  SayGoodbye(2);
+  EXPECT_THAT(moments_.reached, ElementsAre("membership.stored"));
+  Join(2, 900, 1);
+  EXPECT_THAT(moments_.reached, ElementsAre("membership.stored", "membership.stored"));
 }
 
 TEST_F(MembershipTest, ALostRankHasNotLeft) {
