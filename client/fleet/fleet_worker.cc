@@ -262,6 +262,7 @@ class FleetWorker {
     const absl::Span<std::uint32_t> picks = links_.exchange.Outbox(step, rank_);
     sender_.Send(tokens, session_->router(), picks);
     if (links_.options.report_form == ReportForm::kExpert) CountSent(picks);
+    session_->counters().AddTokens(static_cast<std::uint64_t>(tokens.num_tokens()));
     shadow_router_->BeginStep();
     sender_.SendToRanks(tokens, *shadow_router_, links_.exchange.ShadowOutbox(step, rank_));
     return absl::OkStatus();

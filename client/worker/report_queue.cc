@@ -57,6 +57,7 @@ LoadReport ReportQueue::Fill(LoadCounters::Snapshot snapshot) {
   report.plan = snapshot.plan;
   report.step_first = snapshot.step_first;
   report.step_last = snapshot.step_last;
+  report.tokens = snapshot.tokens;
   report.counts = std::move(snapshot.counts);
   return report;
 }

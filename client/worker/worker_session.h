@@ -142,7 +142,8 @@ class WorkerSession {
   // Engine thread. Ready to use after the first BeginStep().
   ReplicaRouter& router();
   // Engine thread: add what this rank received, by local slot; or with ReportForm::kExpert
-  // what it sent, by expert. EndStep(step) below ends the step in it.
+  // what it sent, by expert; and in each step the tokens that this rank routed, by which the
+  // daemon finds miscounts. EndStep(step) below ends the step in it.
   LoadCounters& counters();
   // Engine thread: the own word for a MIN reduction that the engine does in this step, and
   // its result. If they agreed the next BeginStep() switches.

@@ -24,8 +24,9 @@ struct LoadReport {
   int counter_bits = 64;         // 32 or 64: counts are modulo 2^counter_bits.
   std::uint64_t step_first = 0;  // The step that the counters began with.
   std::uint64_t step_last = 0;   // The last step counted; step_first - 1 (modulo 2^64) if none.
-  // kExpert: tokens routed in these steps, modulo 2^counter_bits like the counts; each layer
-  // sums to tokens * top_k. 0: not told.
+  // Tokens that this rank routed in these steps, in either form, modulo 2^counter_bits like
+  // the counts. 0: not told. kExpert: each layer sums to tokens * top_k. kSlot: the sum over
+  // all ranks does, over the same steps.
   std::uint64_t tokens = 0;
 
   // kSlot: [num_layers * slots of the rank]; kExpert: [num_layers * num_experts].

@@ -13,8 +13,8 @@
 namespace ballast {
 namespace {
 
-std::size_t NumCounts(int num_layers, int num_local_slots) {
-  return static_cast<std::size_t>(num_layers) * static_cast<std::size_t>(num_local_slots);
+std::size_t NumCounts(int num_layers, int num_columns) {
+  return static_cast<std::size_t>(num_layers) * static_cast<std::size_t>(num_columns);
 }
 
 using DigestWords = std::array<std::uint64_t, 4>;
@@ -22,11 +22,11 @@ static_assert(sizeof(DigestWords) == sizeof(Digest));
 
 }  // namespace
 
-LoadCounters::LoadCounters(int num_layers, int num_local_slots)
-    : num_local_slots_(static_cast<std::size_t>(num_local_slots)),
-      banks_{Bank(NumCounts(num_layers, num_local_slots)),
-             Bank(NumCounts(num_layers, num_local_slots))},
-      writing_(&banks_[0]) {}
+LoadCounters::LoadCounters(int num_layers, int num_columns)
+    : num_columns_(static_cast<std::size_t>(num_columns)),
+      counting_(NumCounts(num_layers, num_columns)),
+      writing_(&banks_[0]),
+      banks_{Bank(counting_.size()), Bank(counting_.size())} {}
 
 void LoadCounters::StorePlan(const PlanId& id, Bank* bank) noexcept {
   const auto digest = std::bit_cast<DigestWords>(id.digest);
@@ -49,35 +49,53 @@ PlanId LoadCounters::LoadPlan(const Bank& bank) noexcept {
   return id;
 }
 
+// Every store between the two turns is a release and every load of a reader an acquire: a
+// reader that sees any of the new values also sees the odd turn when it looks again.
+void LoadCounters::Publish(std::uint64_t step) noexcept {
+  writing_->step_last.store(step, std::memory_order_release);
+  writing_->tokens.store(counting_tokens_, std::memory_order_release);
+  std::atomic<std::uint64_t>* const shown = writing_->counts.data();
+  for (std::size_t i = 0; i < counting_.size(); ++i) {
+    shown[i].store(counting_[i], std::memory_order_release);
+  }
+}
+
+void LoadCounters::EndStep(std::uint64_t step) noexcept {
+  const std::uint64_t turn = writing_->turn.load(std::memory_order_relaxed);
+  writing_->turn.store(turn + 1, std::memory_order_relaxed);
+  Publish(step);
+  writing_->turn.store(turn + 2, std::memory_order_release);
+}
+
 void LoadCounters::Activate(const PlanId& id, std::uint64_t step) noexcept {
   const std::uint64_t activation = activations_.load(std::memory_order_relaxed) + 1;
-  Bank& bank = banks_[activation % 2];
-  // Every store below is a release and every load of a reader an acquire: a reader that
-  // sees any of the new values also sees the odd turn when it looks again.
-  const std::uint64_t turn = bank.turn.load(std::memory_order_relaxed);
-  bank.turn.store(turn + 1, std::memory_order_relaxed);
-  StorePlan(id, &bank);
-  bank.step_first.store(step, std::memory_order_release);
-  bank.step_last.store(step - 1, std::memory_order_release);
-  for (std::atomic<std::uint64_t>& count : bank.counts) count.store(0, std::memory_order_release);
-  bank.turn.store(turn + 2, std::memory_order_release);
-  writing_ = &bank;
+  std::fill(counting_.begin(), counting_.end(), 0);
+  counting_tokens_ = 0;
+  writing_ = &banks_[activation % 2];
+  const std::uint64_t turn = writing_->turn.load(std::memory_order_relaxed);
+  writing_->turn.store(turn + 1, std::memory_order_relaxed);
+  writing_->activation.store(activation, std::memory_order_release);
+  StorePlan(id, writing_);
+  writing_->step_first.store(step, std::memory_order_release);
+  Publish(step - 1);
+  writing_->turn.store(turn + 2, std::memory_order_release);
   activations_.store(activation, std::memory_order_release);
 }
 
 bool LoadCounters::Copy(std::uint64_t activation, Snapshot* snapshot) const {
   const Bank& bank = banks_[activation % 2];
-  // Bank 0 is turned first by activation 2, bank 1 by activation 1: at even turns.
-  // The caller saw this activation, so that the turn is there already or has been passed.
-  const std::uint64_t turn = (activation + 1) / 2 * 2;
+  const std::uint64_t turn = bank.turn.load(std::memory_order_acquire);
+  if (turn % 2 != 0) return false;
+  const bool is_of_activation = bank.activation.load(std::memory_order_acquire) == activation;
   snapshot->plan = LoadPlan(bank);
   snapshot->step_first = bank.step_first.load(std::memory_order_acquire);
   snapshot->step_last = bank.step_last.load(std::memory_order_acquire);
+  snapshot->tokens = bank.tokens.load(std::memory_order_acquire);
   snapshot->counts.resize(bank.counts.size());
   for (std::size_t i = 0; i < bank.counts.size(); ++i) {
     snapshot->counts[i] = bank.counts[i].load(std::memory_order_acquire);
   }
-  return bank.turn.load(std::memory_order_relaxed) == turn;
+  return is_of_activation && bank.turn.load(std::memory_order_relaxed) == turn;
 }
 
 LoadCounters::Snapshot LoadCounters::Current() const {

@@ -76,6 +76,10 @@ absl::Status CheckCountsSize(const v1::Counters& message) {
     return absl::InvalidArgumentError(
         absl::StrCat("Counters.counter_bits: ", message.counter_bits(), " is not 32 or 64"));
   }
+  if (message.counter_bits() == 32 && message.tokens() >> 32 != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Counters.tokens: ", message.tokens(), " does not fit 32 bits"));
+  }
   BALLAST_RETURN_IF_ERROR(CheckInRange("Counters.num_layers", message.num_layers(), 1, kMaxLayers));
   BALLAST_RETURN_IF_ERROR(
       CheckInRange("Counters.num_columns", message.num_columns(), 1, kMaxSlots));
@@ -110,10 +114,11 @@ void EncodeCounters(const GroupReport& report, v1::Counters* message) {
   message->set_num_columns(static_cast<std::uint32_t>(report.num_columns));
   message->set_padding_excluded(report.padding_excluded);
   message->set_credit_every(report.credit_every);
-  message->set_tokens(load.tokens);
   if (load.counter_bits == 32) {
+    message->set_tokens(static_cast<std::uint32_t>(load.tokens));
     StoreCounts<std::uint32_t>(load.counts, message->mutable_counts());
   } else {
+    message->set_tokens(load.tokens);
     StoreCounts<std::uint64_t>(load.counts, message->mutable_counts());
   }
 }

@@ -2,6 +2,7 @@
 // table, count what the own 3 slots of every layer received, end the step. The floor is
 // the same counting in plain memory.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ namespace ballast {
 namespace {
 
 constexpr int kLayers = 58;
+constexpr int kExperts = 256;
 constexpr int kLocalSlots = 3;
 constexpr int kSteps = 1000;  // One measurement; a single step is too short for the clock.
 constexpr int kRepetitions = 30;
@@ -25,7 +27,7 @@ constexpr int kRepetitions = 30;
 RoutingInstance Instance() {
   Random random(20240611);
   return RandomInstance({.num_layers = kLayers,
-                         .num_experts = 256,
+                         .num_experts = kExperts,
                          .num_ranks = 128,
                          .row_size = 8,
                          .slots_per_rank = kLocalSlots},
@@ -81,6 +83,17 @@ void Run(BenchTable* bench) {
                step(number);
              }),
              "us", floor);
+  // What EndStep() costs where picks sent are counted per expert.
+  LoadCounters sent(kLayers, kExperts);
+  std::vector<std::uint64_t> counted(kLayers * kExperts);
+  std::vector<std::uint64_t> shown(counted.size());
+  bench->Add("step/end-58x256",
+             MicrosecondsPerStep([&](std::uint64_t number) { sent.EndStep(number); }), "us",
+             MicrosecondsPerStep([&](std::uint64_t number) {
+               counted[0] = number;
+               std::copy(counted.begin(), counted.end(), shown.begin());
+               KeepResult(shown[0]);
+             }));
   bench->Add("report/read-counters",
              MicrosecondsPerStep([&](std::uint64_t) { KeepResult(counters.Current()); }), "us",
              floor);

@@ -376,6 +376,7 @@ TEST(SessionSwitchTest, ReportsPicksSentPerExpertWhereThatIsAskedFor) {
   const int last_expert = SmallShape().num_experts - 1;
   worker.session->BeginStep(5);
   worker.session->counters().Add(LayerId(1), last_expert, 7);
+  worker.session->counters().AddTokens(3);
   worker.session->EndStep(5);
   ASSERT_TRUE(daemon.Await([](const FakeDaemon::Log& log) { return !log.reports.empty(); }));
   GroupReport report;
@@ -383,6 +384,7 @@ TEST(SessionSwitchTest, ReportsPicksSentPerExpertWhereThatIsAskedFor) {
   EXPECT_EQ(report.report.form, ReportForm::kExpert);
   EXPECT_EQ(report.num_columns, SmallShape().num_experts);
   EXPECT_EQ(report.report.counts.back(), 7);
+  EXPECT_EQ(report.report.tokens, 3);
   EXPECT_EQ(report.credit_every, 16);
 }
 

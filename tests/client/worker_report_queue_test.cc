@@ -30,6 +30,7 @@ class ReportQueueTest : public testing::Test {
   // Counts `picks` in a step of the plan in force.
   void Step(std::uint64_t step, std::uint64_t picks) {
     counters_.Add(LayerId(0), 1, picks);
+    counters_.AddTokens(picks / 2);
     counters_.EndStep(step);
   }
   std::optional<LoadReport> NextDue() {
@@ -52,7 +53,7 @@ TEST_F(ReportQueueTest, HasNothingUntilAStepEnded) {
 }
 
 TEST_F(ReportQueueTest, ReportsThePlanInForceWithRisingSequence) {
-  Step(10, 5);
+  Step(10, 6);
   const auto first = NextDue();
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->sequence, 1u);
@@ -62,13 +63,15 @@ TEST_F(ReportQueueTest, ReportsThePlanInForceWithRisingSequence) {
   EXPECT_EQ(first->counter_bits, 32);
   EXPECT_EQ(first->step_first, 10u);
   EXPECT_EQ(first->step_last, 10u);
-  EXPECT_EQ(first->counts, (std::vector<std::uint64_t>{0, 5}));
+  EXPECT_EQ(first->tokens, 3u);
+  EXPECT_EQ(first->counts, (std::vector<std::uint64_t>{0, 6}));
   EXPECT_FALSE(queue_.Next().has_value());
   Step(11, 2);
   const auto second = NextDue();
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->sequence, 2u);
-  EXPECT_EQ(second->counts, (std::vector<std::uint64_t>{0, 7}));
+  EXPECT_EQ(second->tokens, 4u);
+  EXPECT_EQ(second->counts, (std::vector<std::uint64_t>{0, 8}));
 }
 
 TEST_F(ReportQueueTest, PutsTheLastReportOfTheOldPlanBeforeTheFirstOfTheNew) {
@@ -79,6 +82,7 @@ TEST_F(ReportQueueTest, PutsTheLastReportOfTheOldPlanBeforeTheFirstOfTheNew) {
   ASSERT_TRUE(last.has_value());
   EXPECT_EQ(last->plan, Id(1));
   EXPECT_EQ(last->step_last, 10u);
+  EXPECT_EQ(last->tokens, 2u);
   EXPECT_EQ(last->counts, (std::vector<std::uint64_t>{0, 5}));
   const auto first = queue_.Next();
   ASSERT_TRUE(first.has_value());

@@ -41,6 +41,7 @@ int main() {
   for (SlotId slot : slots) {
     if (slot == SlotId(0)) counters.Add(LayerId(0), 0, 1);
   }
+  counters.EndStep(0);
   const std::vector<double> load = {3, 1};
   const std::vector<double> speed = {1, 1};
   const SplitResult split = MinMaxSplit({load, expert_in_slot, rank_of_slot, speed});

@@ -26,15 +26,65 @@ PlanId Plan(std::uint64_t sequence) {
 }
 
 static_assert(noexcept(std::declval<LoadCounters&>().Add({}, 0, 0)));
+static_assert(noexcept(std::declval<LoadCounters&>().AddTokens(0)));
 static_assert(noexcept(std::declval<LoadCounters&>().EndStep(0)));
 static_assert(noexcept(std::declval<LoadCounters&>().Activate({}, 0)));
 
-TEST(LoadCountersTest, CountsPerLayerAndLocalSlot) {
+TEST(LoadCountersTest, CountsPerLayerAndColumn) {
   LoadCounters counters(2, 3);
   counters.Add(LayerId(0), 2, 5);
   counters.Add(LayerId(1), 0, 7);
   counters.Add(LayerId(1), 0, 1);
+  counters.EndStep(0);
   EXPECT_THAT(counters.Current().counts, ElementsAre(0, 0, 5, 8, 0, 0));
+}
+
+TEST(LoadCountersTest, TellsTheTokensOfThePlan) {
+  LoadCounters counters(1, 1);
+  counters.Activate(Plan(1), 0);
+  counters.AddTokens(3);
+  counters.EndStep(0);
+  counters.AddTokens(2);
+  counters.AddTokens(2);
+  counters.EndStep(1);
+  EXPECT_EQ(counters.Current().tokens, 7u);
+  counters.Activate(Plan(2), 2);
+  EXPECT_EQ(counters.Current().tokens, 0u);
+  LoadCounters::Snapshot previous;
+  ASSERT_TRUE(counters.TakePrevious(&previous));
+  EXPECT_EQ(previous.tokens, 7u);
+}
+
+TEST(LoadCountersTest, ShowsWholeStepsOnly) {
+  LoadCounters counters(2, 1);
+  counters.Activate(Plan(1), 0);
+  counters.Add(LayerId(0), 0, 8);
+  counters.Add(LayerId(1), 0, 8);
+  counters.AddTokens(4);
+  counters.EndStep(0);
+  counters.Add(LayerId(0), 0, 2);
+  counters.AddTokens(1);
+  const LoadCounters::Snapshot under_way = counters.Current();
+  EXPECT_THAT(under_way.counts, ElementsAre(8, 8));
+  EXPECT_EQ(under_way.tokens, 4u);
+  counters.Add(LayerId(1), 0, 2);
+  counters.EndStep(1);
+  EXPECT_THAT(counters.Current().counts, ElementsAre(10, 10));
+  EXPECT_EQ(counters.Current().tokens, 5u);
+}
+
+TEST(LoadCountersTest, AStepThatNeverEndedIsLostInTheSwitch) {
+  LoadCounters counters(1, 1);
+  counters.Activate(Plan(1), 0);
+  counters.Add(LayerId(0), 0, 8);
+  counters.EndStep(0);
+  counters.Add(LayerId(0), 0, 5);
+  counters.Activate(Plan(2), 1);
+  LoadCounters::Snapshot previous;
+  ASSERT_TRUE(counters.TakePrevious(&previous));
+  EXPECT_THAT(previous.counts, ElementsAre(8));
+  counters.EndStep(1);
+  EXPECT_THAT(counters.Current().counts, ElementsAre(0));
 }
 
 TEST(LoadCountersTest, CountsWithoutAPlanBeforeTheFirstActivation) {
@@ -64,6 +114,7 @@ TEST(LoadCountersTest, ActivationBeginsAtZeroAndKeepsTheOldCounts) {
   counters.EndStep(0);
   counters.Activate(Plan(2), 1);
   counters.Add(LayerId(0), 0, 4);
+  counters.EndStep(1);
   EXPECT_THAT(counters.Current().counts, ElementsAre(4, 0));
 
   LoadCounters::Snapshot previous;
@@ -110,7 +161,7 @@ TEST(LoadCountersTest, ASecondActivationLosesTheBankThatNobodyTook) {
   EXPECT_EQ(previous.plan, Plan(2));
 }
 
-// The engine adds one pick to every count in every step; plan p begins at step
+// The engine adds one pick to every count, and two tokens, in every step; plan p begins at step
 // p * kMaxSteps. Three of four plans are replaced at once, so that banks turn while
 // they are read.
 class Engine {
@@ -136,17 +187,15 @@ class Engine {
   bool done() const { return done_.load(); }
   LoadCounters& counters() { return counters_; }
 
-  // Every count holds all steps that ended, and at most the step under way.
+  // Every count, and the tokens, are of the steps that ended.
   static void Check(const LoadCounters::Snapshot& snapshot) {
     const std::uint64_t sequence = snapshot.plan.version.sequence;
     ASSERT_EQ(snapshot.plan, sequence == 0 ? PlanId{} : Plan(sequence));
     ASSERT_EQ(snapshot.step_first, sequence * kMaxSteps);
     const std::uint64_t ended = snapshot.step_last + 1 - snapshot.step_first;
     ASSERT_LE(ended, StepsOf(sequence));
-    for (std::uint64_t count : snapshot.counts) {
-      ASSERT_GE(count, ended);
-      ASSERT_LE(count, StepsOf(sequence));
-    }
+    ASSERT_EQ(snapshot.tokens, 2 * ended);
+    for (std::uint64_t count : snapshot.counts) ASSERT_EQ(count, ended);
   }
 
  private:
@@ -154,6 +203,7 @@ class Engine {
     for (int layer = 0; layer < kLayers; ++layer) {
       for (int slot = 0; slot < kSlots; ++slot) counters_.Add(LayerId(layer), slot, 1);
     }
+    counters_.AddTokens(2);
     counters_.EndStep(step);
   }
 

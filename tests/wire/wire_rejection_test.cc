@@ -85,6 +85,12 @@ TEST(CountersWireTest, RefusesMalformedCounters) {
       {"long blob", [](M& m) { m.mutable_counts()->push_back('x'); },
        "Counters.counts: 49 bytes, not 48"},
       {"width", [](M& m) { m.set_counter_bits(32); }, "Counters.counts: 48 bytes, not 24"},
+      {"tokens",
+       [](M& m) {
+         m.set_counter_bits(32);
+         m.set_tokens(std::uint64_t{1} << 32);
+       },
+       "Counters.tokens: 4294967296 does not fit 32 bits"},
       {"steps", [](M& m) { m.set_step_last(3); }, "Counters.step_last: 3 lies before step_first 5"},
   };
   ExpectRefused<M>(cases, ValidCounters(), [](const M& m) {

@@ -99,7 +99,6 @@ class WireRoundTripTest : public testing::Test {
     report.num_columns = Int(1, 20);
     report.padding_excluded = Coin();
     report.credit_every = static_cast<std::uint32_t>(Int(0, 3));
-    report.report.tokens = Coin() ? random_.Next() : 0;
     LoadReport& load = report.report;
     load.rank = RankId(Int(0, kMaxRanks - 1));
     load.incarnation = random_.Next() | 1;
@@ -107,6 +106,7 @@ class WireRoundTripTest : public testing::Test {
     load.plan = AnyPlanId();
     load.form = Coin() ? ReportForm::kSlot : ReportForm::kExpert;
     load.counter_bits = Coin() ? 32 : 64;
+    if (Coin()) load.tokens = load.counter_bits == 32 ? random_.Next() >> 32 : random_.Next();
     load.step_first = random_.Below(1000);
     load.step_last = load.step_first + random_.Below(1000) - 1;
     for (int i = 0; i < report.num_layers * report.num_columns; ++i) {
