@@ -144,9 +144,14 @@ absl::StatusOr<ReportOutcome> LoadWindow::Add(LoadReport&& report, absl::Duratio
     Explain(plausibility_.Judge(report.rank, report.form,
                                 {.picks = delta_,
                                  .tokens = taken.tokens,
+                                 .step_first = report.step_first - rank.step_shift,
                                  .steps = taken.steps,
+                                 .group_step = progress_.MedianLastStep(),
                                  .expert_in_slot = plan ? &plan->expert_in_slot : nullptr}),
             &taken);
+  }
+  if (taken.outcome == ReportOutcome::kBaseline) {
+    plausibility_.Begin(report.rank, report.form, progress_.MedianLastStep());
   }
   if (refusal_.empty()) rank.covered_at = now;
   if (!refusal_.empty()) open_is_spoiled_ = true;
@@ -286,7 +291,9 @@ void LoadWindow::MaybeCloseBatch(absl::Duration now) {
 
 void LoadWindow::CloseBatch(std::uint64_t steps, absl::Duration now) {
   const absl::Duration time = now - *open_since_;
-  if (open_picks_ > 0 && !open_is_spoiled_ && !plausibility_.BatchIsDoubtful()) {
+  const bool is_true =
+      !open_is_spoiled_ && !plausibility_.BatchIsDoubtful(progress_.MedianLastStep());
+  if (open_picks_ > 0 && is_true) {
     if (open_has_slots_) {
       const double per_step = static_cast<double>(steps);
       for (double& value : open_.mutable_values()) value /= per_step;

@@ -18,11 +18,16 @@ std::string Plausibility::Judge(RankId rank, ReportForm form, const ReportGain& 
   return form == ReportForm::kSlot ? JudgeReceived(rank, gain) : JudgeSent(rank, gain);
 }
 
+void Plausibility::Begin(RankId rank, ReportForm form, std::uint64_t group_step) {
+  if (form == ReportForm::kSlot) received_.Add(rank, {}, group_step);
+}
+
 std::string Plausibility::JudgeReceived(RankId rank, const ReportGain& gain) {
   const double picks =
       std::accumulate(gain.picks.begin(), gain.picks.end(), 0.0,
                       [](double sum, std::uint64_t count) { return sum + double(count); });
-  const std::optional<RateCheck::Excess> excess = received_.Add(rank, picks, gain.steps);
+  const std::optional<RateCheck::Excess> excess = received_.Add(
+      rank, {.picks = picks, .step_first = gain.step_first, .steps = gain.steps}, gain.group_step);
   if (!excess.has_value()) return "";
   return absl::StrCat("rank ", rank.value, ": received ", excess->rate, " picks a step, more than ",
                       PlausibilityLimits::kFarAbove, " times the median of the others, ",

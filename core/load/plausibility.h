@@ -19,7 +19,9 @@ namespace ballast {
 struct ReportGain {
   absl::Span<const std::uint64_t> picks;  // As LoadReport::counts.
   std::uint64_t tokens = 0;               // 0: not told.
-  std::uint64_t steps = 1;                // 0: within a step.
+  std::uint64_t step_first = 0;           // As LoadReport::step_first.
+  std::uint64_t steps = 1;                // As the rank counts; 0: within a step.
+  std::uint64_t group_step = 0;           // Last step of the median rank.
   // [num_layers * num_slots] of the plan it was counted under; null if that is not known.
   const std::vector<ExpertId>* expert_in_slot = nullptr;
 };
@@ -34,9 +36,12 @@ class Plausibility {
   // O(counts + ranks).
   std::string Judge(RankId rank, ReportForm form, const ReportGain& gain);
 
+  // The counters of `rank` are known from here on; what they gained before is not.
+  void Begin(RankId rank, ReportForm form, std::uint64_t group_step);
+
   // Whether a batch that ends now has picks of a rank that may not be true, although no
   // report was refused: it is too early to tell whose fault it is. O(ranks).
-  bool BatchIsDoubtful() const { return received_.AnyFarAbove(); }
+  bool BatchIsDoubtful(std::uint64_t group_step) const { return received_.AnyFarAbove(group_step); }
 
  private:
   std::string JudgeReceived(RankId rank, const ReportGain& gain);

@@ -1,6 +1,7 @@
 #include "core/load/step_progress.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 
 namespace ballast {
@@ -57,6 +58,17 @@ std::uint64_t StepProgress::MinLastStep() const {
   std::uint64_t smallest = kLargest;
   for (const RankSteps& steps : ranks_) smallest = std::min(smallest, steps.last);
   return smallest;
+}
+
+std::uint64_t StepProgress::MedianLastStep() const {
+  if (reported_ == 0) return 0;
+  steps_.clear();
+  for (const RankSteps& steps : ranks_) {
+    if (steps.reported) steps_.push_back(steps.last);
+  }
+  const auto middle = steps_.begin() + static_cast<std::ptrdiff_t>((steps_.size() - 1) / 2);
+  std::nth_element(steps_.begin(), middle, steps_.end());
+  return *middle;
 }
 
 std::uint64_t StepProgress::MinStart() const {

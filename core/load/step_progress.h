@@ -37,6 +37,9 @@ class StepProgress {
   // On the common scale; 0 while the rank has never reported.
   std::uint64_t LastStep(RankId rank) const { return ranks_[rank.value].last; }
 
+  // The lower median of the last steps of the ranks that have reported; 0 if none has. O(ranks).
+  std::uint64_t MedianLastStep() const;
+
   // Over all ranks, the step before the first one counted: where the first batch
   // begins. All ranks must have reported.
   std::uint64_t MinStart() const;
@@ -54,6 +57,7 @@ class StepProgress {
 
   std::vector<RankSteps> ranks_;
   int reported_ = 0;
+  mutable std::vector<std::uint64_t> steps_;  // Scratch.
 };
 
 }  // namespace ballast

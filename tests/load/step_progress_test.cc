@@ -80,6 +80,19 @@ TEST(StepProgressTest, AWholeGroupThatRestartsGoesOnCounting) {
   EXPECT_EQ(progress.MinLastStep(), 820);
 }
 
+TEST(StepProgressTest, TheMedianIsTheLowerOneOfTheRanksThatHaveReported) {
+  StepProgress progress(4);
+  EXPECT_EQ(progress.MedianLastStep(), 0);
+  progress.Advance(RankId(0), 1, 50, true);
+  EXPECT_EQ(progress.MedianLastStep(), 50);
+  progress.Advance(RankId(3), 1, 40, true);
+  EXPECT_EQ(progress.MedianLastStep(), 40);
+  progress.Advance(RankId(1), 1, 1000000, true);
+  EXPECT_EQ(progress.MedianLastStep(), 50);
+  progress.Advance(RankId(2), 1, 60, true);
+  EXPECT_EQ(progress.MedianLastStep(), 50);
+}
+
 TEST(StepProgressTest, SumsOfStepsSaturate) {
   StepProgress progress(2);
   progress.Advance(RankId(0), 1, kLargest, true);
