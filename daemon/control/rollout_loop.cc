@@ -21,6 +21,10 @@ constexpr absl::Duration kTurn = absl::Milliseconds(50);
 // Chosen: a worker that is not wanted asks rarely, and is back soon after its rank is free.
 constexpr absl::Duration kStayOut = absl::Seconds(30);
 
+// Chosen: far more changes of a membership than a store can have missed, and too few for a
+// worker with a damaged number to use up those that are left.
+constexpr std::uint64_t kLargestLeap = std::uint64_t{1} << 32;
+
 constexpr char kDeposed[] = "another daemon leads this store now";
 
 constexpr char kRestarted[] = "the daemon restarted before the decision";
@@ -253,6 +257,14 @@ void RolloutLoop::EndSession(RankId rank) {
 bool RolloutLoop::Admit(const SessionEvent& event) {
   if (deposed()) {
     event.link->Close(kDeposed, kStayOut);
+    return false;
+  }
+  if (event.membership_gen > membership_.generation + kLargestLeap) {
+    const std::string why =
+        absl::StrCat("rank ", event.rank.value, ": knows membership generation ",
+                     event.membership_gen, ", this store has ", membership_.generation);
+    observer_.OnWorker(config_.name, event.rank, "refused_membership", why);
+    event.link->Close(why, kStayOut);
     return false;
   }
   const int rank = event.rank.value;

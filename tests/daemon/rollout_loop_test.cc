@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/simulated_clock.h"
 #include "core/store/in_memory_plan_store.h"
 #include "gmock/gmock.h"
@@ -699,6 +701,25 @@ TEST_F(MembershipTest, TheGenerationNeverFallsBehindThatOfTheWorkers) {
   ASSERT_EQ(loop_->View().membership_gen, 7);
   EXPECT_EQ(links_[0]->sent.back().membership_gen, 7);
   EXPECT_EQ(store_.Membership("demo")->generation, 7);
+}
+
+// One worker with a damaged number must not use up the numbers of all.
+TEST_F(MembershipTest, AGenerationThatCanNotBeIsRefusedAndChangesNothing) {
+  ConnectAll();
+  for (const std::uint64_t impossible :
+       {std::numeric_limits<std::uint64_t>::max(), (std::uint64_t{1} << 32) + 1}) {
+    Join(3, 900, impossible);
+    EXPECT_THAT(links_[3]->closed, HasSubstr(absl::StrCat("rank 3: knows membership generation ",
+                                                          impossible, ", this store has 0")));
+    EXPECT_THAT(observer_.workers, Contains("rank 3 refused_membership"));
+    EXPECT_EQ(store_.Membership("demo")->generation, 0);
+    EXPECT_EQ(loop_->View().membership_gen, 0);
+    EXPECT_EQ(loop_->View().workers[3].incarnation, 103);  // The session that was there stays.
+  }
+  Join(3, 901, std::uint64_t{1} << 32);
+  EXPECT_EQ(loop_->View().membership_gen, std::uint64_t{1} << 32);
+  SayGoodbye(2);
+  EXPECT_EQ(links_[2]->closed, "rank 2 has left the group");
 }
 
 TEST_F(MembershipTest, ALeaveThatIsNotStoredIsNone) {
