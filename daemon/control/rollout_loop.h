@@ -24,88 +24,15 @@
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
 #include "daemon/control/rank_claims.h"
+#include "daemon/control/rollout_start.h"
+#include "daemon/control/rollout_view.h"
+#include "daemon/control/session_event.h"
 #include "daemon/control/session_watch.h"
 #include "daemon/control/steering.h"
 #include "daemon/control/step_watch.h"
 #include "daemon/control/worker_link.h"
 
 namespace ballast {
-
-// What a worker's session tells. The link names the session: events of a session
-// that a newer one of the same rank has replaced are ignored.
-struct SessionEvent {
-  enum class Kind {
-    kHello,
-    kDisconnect,
-    kReceived,  // Loading goes on.
-    kPrepared,
-    kHeld,
-    kActive,
-    kRetired,
-    kAborted,
-    kNack,
-    kHeartbeat,
-    kGoodbye,  // The rank leaves on purpose; why is in nack.detail.
-  };
-  Kind kind = Kind::kHello;
-  RankId rank;
-  std::shared_ptr<WorkerLink> link;
-  RankHello hello;  // kHello
-  std::uint64_t nonce = 0;
-  PlanId plan;                       // Of the status; the active one in kActive and kHeartbeat.
-  Nack nack;                         // kNack
-  std::uint64_t step = 0;            // kActive, kHeartbeat
-  std::uint64_t disagreements = 0;   // kHeartbeat: since the worker's start.
-  std::uint64_t membership_gen = 0;  // kHello: the newest that the worker has heard of.
-};
-
-struct WorkerView {
-  RankState state = RankState::kGone;
-  std::uint64_t incarnation = 0;
-  PlanId active;
-  std::optional<PlanId> held;  // Loaded and not active.
-  std::uint64_t step = 0;
-  bool silent = false;  // Has a session and says nothing; `state` is kStale.
-  std::string detail;
-};
-
-// What the rollout knows, copied out for status and metrics.
-struct RolloutView {
-  absl::Duration turned;  // Uptime of the loop's last turn.
-  PlanId decided;
-  absl::Time decided_when = absl::InfinitePast();  // InfinitePast: the initial plan.
-  std::optional<PlanId> candidate;
-  PlanPhase phase = PlanPhase::kIdle;
-  absl::Duration phase_since;
-  bool active_everywhere = false;
-  bool behind = false;  // A rank is ahead of this store: see its detail.
-  int connected = 0;
-  std::string waiting_for;
-  std::uint64_t plans_adopted = 0;  // Active everywhere, since this start.
-  std::uint64_t moved_slots = 0;    // Of those plans.
-  GroupPause pause;                 // By an operator.
-  std::uint64_t membership_gen = 0;
-  std::vector<WorkerView> workers;  // [num_ranks]
-};
-
-// The plan a group begins with after the store was read.
-struct RolloutStart {
-  PlanId decided;                             // What workers must run.
-  std::shared_ptr<const PlacementPlan> plan;  // Of `decided`.
-  absl::Time decided_when = absl::InfinitePast();
-  PlanId store_base;           // Newest decided row of the store, or `decided`.
-  GroupPause pause;            // As an operator left it.
-  GroupMembership membership;  // Who has left the group.
-};
-
-// Whether a stored plan fits the shape and the topology that the configuration says.
-bool IsMadeFor(const GroupConfig& config, const PlanRecord& record);
-
-// Reads the group's last decision back: aborts proposals that a crash left undecided,
-// and returns the newest decided plan, or the initial plan if there is none. A stored
-// plan for another shape or fleet is left and named in `ignored`. Errors: the store's.
-absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& store,
-                                          std::uint64_t term, std::string* ignored);
 
 // The publish thread of one EP group: owns the coordinator, talks to the store and to
 // the workers' sessions. Nothing is sent before the store has accepted it.
