@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -18,20 +17,6 @@
 
 namespace ballast {
 namespace {
-
-// Asks `done` every 20 ms until it says so or the time is over; says whether it did.
-bool PollUntil(int seconds, const std::function<bool()>& done) {
-  Clock& clock = RealClock();
-  absl::Mutex mutex;
-  absl::MutexLock lock(&mutex);
-  bool never = false;
-  const absl::Duration deadline = clock.Uptime() + absl::Seconds(seconds);
-  while (!done()) {
-    if (clock.Uptime() >= deadline) return false;
-    clock.WaitUntil(mutex, absl::Condition(&never), clock.Uptime() + absl::Milliseconds(20));
-  }
-  return true;
-}
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address = {};
@@ -45,7 +30,18 @@ sockaddr_in Loopback(int port) {
 
 const int kPatienceSeconds = 120 * BALLAST_TEST_TIME_FACTOR;
 
-bool AwaitCondition(const std::function<bool()>& done) { return PollUntil(kPatienceSeconds, done); }
+bool AwaitCondition(const std::function<bool()>& done) {
+  Clock& clock = RealClock();
+  absl::Mutex mutex;
+  absl::MutexLock lock(&mutex);
+  bool never = false;
+  const absl::Duration deadline = clock.Uptime() + absl::Seconds(kPatienceSeconds);
+  while (!done()) {
+    if (clock.Uptime() >= deadline) return false;
+    clock.WaitUntil(mutex, absl::Condition(&never), clock.Uptime() + absl::Milliseconds(20));
+  }
+  return true;
+}
 
 std::unique_ptr<ChildProcess> ChildProcess::Start(const std::vector<std::string>& argv,
                                                   const std::string& log_stem) {
@@ -65,19 +61,14 @@ std::unique_ptr<ChildProcess> ChildProcess::Start(const std::vector<std::string>
   return std::unique_ptr<ChildProcess>(new ChildProcess(pid, log_stem));
 }
 
-ChildProcess::~ChildProcess() {
-  if (!exit_code_.has_value()) {
-    kill(pid_, SIGKILL);
-    Wait(10);
-  }
-}
+ChildProcess::~ChildProcess() { End(SIGKILL); }
 
 void ChildProcess::Signal(int signal) {
   if (running()) kill(pid_, signal);
 }
 
-std::optional<int> ChildProcess::Wait(int seconds) {
-  PollUntil(seconds, [this] { return !running(); });
+std::optional<int> ChildProcess::Wait() {
+  AwaitCondition([this] { return !running(); });
   return exit_code_;
 }
 
@@ -98,12 +89,8 @@ std::string ChildProcess::Out() const { return ReadFile(log_stem_ + ".out"); }
 std::string ChildProcess::Err() const { return ReadFile(log_stem_ + ".err"); }
 
 bool ChildProcess::AwaitErr(const std::string& text, std::size_t offset) {
-  return WaitForErr(text, kPatienceSeconds, offset);
-}
-
-bool ChildProcess::WaitForErr(const std::string& text, int seconds, std::size_t offset) {
   const auto found = [&] { return Err().find(text, offset) != std::string::npos; };
-  PollUntil(seconds, [&] { return found() || !running(); });
+  AwaitCondition([&] { return found() || !running(); });
   return found();
 }
 
@@ -113,15 +100,6 @@ std::string ReadFile(const std::string& path) {
   text << file.rdbuf();
   return text.str();
 }
-
-std::string MakeTempFolder(const std::string& name) {
-  const char* base = std::getenv("TMPDIR");
-  std::string path = std::string(base == nullptr ? "/tmp" : base) + "/ballast_" + name + "_XXXXXX";
-  BALLAST_CHECK(mkdtemp(path.data()) != nullptr);
-  return path;
-}
-
-int FreePort() { return ReservedPort().port(); }
 
 ReservedPort::ReservedPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const int yes = 1;

@@ -25,8 +25,8 @@ class ChildProcess {
   ~ChildProcess();
 
   void Signal(int signal);  // Nothing if it has ended.
-  // Exit code, or 128 + signal; waits for the end, nullopt after `seconds`.
-  std::optional<int> Wait(int seconds = kPatienceSeconds);
+  // Exit code, or 128 + signal; waits for the end, nullopt if it does not come.
+  std::optional<int> Wait();
   // The same after a signal.
   std::optional<int> End(int signal);
   bool running();
@@ -38,8 +38,6 @@ class ChildProcess {
   // Waits until the text appears in the error stream (from `offset` on); false if the process
   // ends without it.
   [[nodiscard]] bool AwaitErr(const std::string& text, std::size_t offset = 0);
-  // Waits until the text appears in the error stream (from `offset` on) or the process ends.
-  bool WaitForErr(const std::string& text, int seconds, std::size_t offset = 0);
 
  private:
   ChildProcess(pid_t pid, std::string log_stem) : pid_(pid), log_stem_(std::move(log_stem)) {}
@@ -51,12 +49,6 @@ class ChildProcess {
 
 // The whole file, "" if it can not be read.
 std::string ReadFile(const std::string& path);
-
-// A fresh folder under the test's temporary directory.
-std::string MakeTempFolder(const std::string& name);
-
-// A TCP port of loopback that was free a moment ago.
-int FreePort();
 
 // A TCP port of loopback for one program under test at a time, which may come and go: as long as
 // this lives, the system gives the port to nobody who asks for any port. The program must listen
