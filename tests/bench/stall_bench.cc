@@ -2,8 +2,10 @@
 // lockstep, each a process with the real worker library, while the daemon is undisturbed,
 // stopped (SIGSTOP: its connections stay open) and killed (kill -9).
 //
-//   ballast_stall_bench [--rounds N] [--steps N] [-o json]
+//   ballast_stall_bench [--rounds N] [--phase-seconds N] [-o json]
 //
+// A phase lasts 30 s: a daemon that hangs loses its sessions after the 15 s of keepalive,
+// and what follows, the end of eight streams and attempts to connect again, is measured too.
 // A step is a fixed sleep of 10 ms, the accounting of 58 x 33 slots, the vote and a barrier.
 // The kinds take turns, round by round, and undisturbed rounds are measured twice: the
 // second half against the first is what the machine adds by itself.
@@ -53,7 +55,8 @@ struct Shared {
   std::atomic<std::uint32_t> stop;
   std::atomic<std::uint64_t> step;
   std::atomic<std::uint32_t> count[kNumKinds];
-  VoteWord votes[2][kRanks];  // By step modulo 2.
+  std::atomic<std::uint32_t> lost[kNumKinds];  // Sessions, and attempts to have one.
+  VoteWord votes[2][kRanks];                   // By step modulo 2.
 };
 
 class NoLoader final : public WeightLoader {
@@ -81,16 +84,20 @@ void Sleep10Ms() {
 
 // One worker; rank 0 takes the times.
 int Serve(Links links, RankId rank) {
+  Shared& shared = links.shared;
   NoLoader loader;
   WorkerOptions options;
   options.daemon_address = absl::StrCat("127.0.0.1:", links.port);
   options.ep_group = "g0";
   options.rank = rank;
   options.shape = Shape();
+  options.on_event = [&shared](const WorkerEvent& event) {
+    const std::uint32_t kind = shared.kind.load();
+    if (event.kind == WorkerEvent::Kind::kDisconnected && kind < kNumKinds) ++shared.lost[kind];
+  };
   auto session = WorkerSession::Create(options, *Topology::Uniform(kRanks, 8, kSlots), loader);
   BALLAST_CHECK(session.ok());
   WorkerSession& worker = **session;
-  Shared& shared = links.shared;
   auto begin = steady_clock::now();
   for (std::uint64_t step = 1;; ++step) {
     const bool last = shared.stop.load() != 0 && rank.value == 0;
@@ -119,8 +126,8 @@ int Serve(Links links, RankId rank) {
 }
 
 struct Options {
-  int rounds = 5;
-  int steps = 300;
+  int rounds = 3;
+  int phase_seconds = 30;
   bool json = false;
 };
 
@@ -181,6 +188,8 @@ class StallBench {
                 {.floor = 1e3 * Percentile(both, 0.5)});
       table.Add(absl::StrCat("stall/", name, "/p99"), 1e3 * Percentile(kind, 0.99), "ms",
                 {.floor = 1e3 * undisturbed, .target = 1.05e3 * undisturbed});
+      table.Add(absl::StrCat("stall/", name, "/sessions and attempts lost"), shared_.lost[kind], "",
+                {});
     }
   }
 
@@ -198,8 +207,7 @@ class StallBench {
   // From the change on: what it stirs up belongs to it.
   void Record(Kind kind) {
     shared_.kind = kind;
-    const std::uint64_t end = shared_.step + static_cast<std::uint64_t>(options_.steps);
-    while (shared_.step < end) std::this_thread::sleep_for(milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::seconds(options_.phase_seconds));
     shared_.kind = kNone;
   }
 
@@ -239,10 +247,10 @@ int Main(int argc, char** argv) {
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (word == "-o" && std::strcmp(value, "json") == 0) {
       options.json = true;
-    } else if ((word == "--rounds" || word == "--steps") && std::atoi(value) > 0) {
-      (word == "--rounds" ? options.rounds : options.steps) = std::atoi(value);
+    } else if ((word == "--rounds" || word == "--phase-seconds") && std::atoi(value) > 0) {
+      (word == "--rounds" ? options.rounds : options.phase_seconds) = std::atoi(value);
     } else {
-      std::fprintf(stderr, "usage: %s [--rounds N] [--steps N] [-o json]\n", argv[0]);
+      std::fprintf(stderr, "usage: %s [--rounds N] [--phase-seconds N] [-o json]\n", argv[0]);
       return 2;
     }
   }
