@@ -4,6 +4,28 @@ include(GNUInstallDirs)
 
 install(TARGETS ballastd ballastctl ballast_fleet ballast_trace_tool
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# The package that engines find: ballast::worker with what it is made of, and ballast::routing,
+# which needs nothing else; that one's files are installed by core/routing.
+set(ballast_package ${CMAKE_INSTALL_LIBDIR}/cmake/ballast)
+foreach(name proto grpc)
+  set_property(TARGET ballast_${name} PROPERTY EXPORT_NAME ${name})
+endforeach()
+install(TARGETS ballast_worker ballast_wire ballast_grpc ballast_proto ballast_rollout ballast_load
+  ballast_model ballast_base EXPORT ballast_worker
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ballast)
+install(FILES client/worker/worker_session.h client/worker/weight_loader.h
+  client/worker/move_list.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ballast/client/worker)
+install(DIRECTORY core/base core/model core/load core/rollout
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ballast/core FILES_MATCHING PATTERN "*.h")
+install(EXPORT ballast_worker NAMESPACE ballast:: DESTINATION ${ballast_package})
+install(EXPORT ballast_routing NAMESPACE ballast:: DESTINATION ${ballast_package}
+  COMPONENT routing)
+include(CMakePackageConfigHelpers)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/ballastConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES deploy/ballastConfig.cmake ${PROJECT_BINARY_DIR}/ballastConfigVersion.cmake
+  DESTINATION ${ballast_package} COMPONENT routing)
+
 install(FILES deploy/prometheus/rules.yml DESTINATION share/ballast/prometheus)
 install(FILES deploy/ballastd.yaml DESTINATION share/ballast)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION share/doc/ballast)

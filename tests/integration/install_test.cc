@@ -40,6 +40,30 @@ class InstallTest : public ::testing::Test {
     return ChildProcess::Start(argv, folder_.File(absl::StrCat("run", ++runs_)));
   }
 
+#ifdef BALLAST_ENGINE_FOLDER
+  // What an engine prints that was built against the installed package.
+  std::string BuildAndRunEngine(const std::vector<std::string>& words) {
+    const std::string build = folder_.File("engine");
+    std::vector<std::string> configure = {BALLAST_CMAKE,
+                                          "-S",
+                                          BALLAST_ENGINE_FOLDER,
+                                          "-B",
+                                          build,
+                                          "-DCMAKE_PREFIX_PATH=" + prefix_,
+                                          "-DCMAKE_CXX_COMPILER=" BALLAST_CXX_COMPILER,
+                                          "-DCMAKE_CXX_FLAGS=" BALLAST_CXX_FLAGS};
+    configure.insert(configure.end(), words.begin(), words.end());
+    for (const std::vector<std::string>& command :
+         {configure, std::vector<std::string>{BALLAST_CMAKE, "--build", build}}) {
+      auto run = Run(command);
+      EXPECT_EQ(run->Wait(), 0) << run->Out() << run->Err();
+    }
+    auto engine = Run({build + "/engine"});
+    EXPECT_EQ(engine->Wait(), 0) << engine->Err();
+    return engine->Out();
+  }
+#endif
+
   std::string Unit() const { return ReadFile(prefix_ + "/lib/systemd/system/ballastd.service"); }
 
   // The value of the only line `name`=... of the unit.
@@ -134,6 +158,20 @@ TEST_F(InstallTest, BringsWhatAnOperatorLooksFor) {
     EXPECT_EQ(access(absl::StrCat(prefix_, "/", path).c_str(), R_OK), 0) << path;
   }
 }
+
+#ifdef BALLAST_ENGINE_FOLDER
+TEST_F(InstallTest, AnEngineOutsideTheTreeFindsTheWorkerLibrary) {
+  EXPECT_EQ(BuildAndRunEngine({}), "slots 0 3\n");
+}
+
+TEST_F(InstallTest, AnEngineThatRoutesOnlyNeedsNothingElse) {
+  EXPECT_EQ(BuildAndRunEngine(
+                {"-DENGINE_EMBEDS_ROUTING_ONLY=ON",
+                 "-DROUTING_PROGRAM=" BALLAST_ENGINE_FOLDER "/../../routing/embedding_program.cc",
+                 "-DCMAKE_DISABLE_FIND_PACKAGE_gRPC=ON", "-DCMAKE_DISABLE_FIND_PACKAGE_absl=ON"}),
+            "own picks 2, best split 2\n");
+}
+#endif
 
 // By systemd's own judge, where it is installed: the unit is well-formed, and what it takes
 // away from the daemon leaves an exposure below 2 of 10.
