@@ -8,11 +8,13 @@
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/fleet/weight_memory.h"
 #include "client/worker/move_list.h"
+#include "core/base/clock.h"
 #include "core/base/random.h"
+#include "tests/base/temp_folder.h"
 #include "tests/client/fleet_test_shapes.h"
 
 namespace ballast {
@@ -135,18 +137,25 @@ TEST_F(WeightMemoryTest, ReportsTheBytesItStages) {
 
 // Also when nobody wants the plan any more: it hangs.
 TEST_F(WeightMemoryTest, ALoadDoesNotEndWhileTheStallFileExists) {
-  const std::string file = testing::TempDir() + "/fleet_weight_memory_test.stall";
+  const TempFolder folder("stall");
+  const std::string file = folder.File("stall");
   std::ofstream(file) << "here";
   MemoryWeightLoader loader(memory_, file);
   StageControl control;
   control.Cancel();
-  absl::Notification ended;
+  absl::Mutex mutex;
+  bool ended = false;
   std::thread load([&] {
     loader.Stage({}, control);
-    ended.Notify();
+    absl::MutexLock lock(&mutex);
+    ended = true;
   });
-  // Long enough for one that does not wait.
-  EXPECT_FALSE(ended.WaitForNotificationWithTimeout(absl::Milliseconds(100)));
+  {
+    absl::MutexLock lock(&mutex);
+    // Long enough for one that does not wait.
+    EXPECT_FALSE(RealClock().WaitUntil(mutex, absl::Condition(&ended),
+                                       RealClock().Uptime() + absl::Milliseconds(100)));
+  }
   std::filesystem::remove(file);
   load.join();
 }
