@@ -14,19 +14,9 @@
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "tests/integration/loopback.h"
 
 namespace ballast {
-namespace {
-
-sockaddr_in Loopback(int port) {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-}  // namespace
 
 const int kPatienceSeconds = 120 * BALLAST_TEST_TIME_FACTOR;
 

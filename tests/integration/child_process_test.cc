@@ -3,13 +3,11 @@
 
 #include "tests/integration/child_process.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +17,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/base/temp_folder.h"
+#include "tests/integration/loopback.h"
 
 namespace ballast {
 namespace {
@@ -28,12 +27,10 @@ int ErrorOfServer(int port, bool reuse_address) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   const int reuse = reuse_address ? 1 : 0;
   EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)), 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const sockaddr_in address = Loopback(port);
   const bool listens =
-      bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 && listen(fd, 1) == 0;
+      bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+      listen(fd, 1) == 0;
   const int error = listens ? 0 : errno;
   close(fd);
   return error;

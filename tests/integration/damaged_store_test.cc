@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/store_file.h"
 #include "tests/integration/test_daemon.h"
 
 namespace ballast {
@@ -34,16 +35,8 @@ class DamagedStoreTest : public ::testing::Test {
 
   // The first value of the only row, as text.
   std::string Query(const std::string& sql) const {
-    sqlite3* db = nullptr;
-    EXPECT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
-    sqlite3_stmt* statement = nullptr;
-    EXPECT_EQ(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(db);
-    EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW) << sql;
-    const unsigned char* text = sqlite3_column_text(statement, 0);
-    const std::string value = text == nullptr ? "" : reinterpret_cast<const char*>(text);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
+    const std::string value = RunSql(path_, sql);
+    EXPECT_NE(value, "") << sql;
     return value;
   }
 

@@ -4,7 +4,6 @@
 // step by two plans, or a slot holds another expert than is routed to it.
 
 #include <signal.h>
-#include <sqlite3.h>
 
 #include <filesystem>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/store_file.h"
 #include "tests/integration/test_daemon.h"
 
 namespace ballast {
@@ -25,15 +25,6 @@ constexpr int kRanks = 16;
 
 class RestoreTest : public ::testing::Test {
  protected:
-  // As `sqlite3 FILE "SQL"` does.
-  static void RunSql(const std::string& file, const std::string& sql) {
-    sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(db);
-    sqlite3_close(db);
-  }
-
   // A backup of the first daemon's store while it runs; after it two more daemons, each of
   // which switches the workers to plans that the backup does not have. None runs at the end.
   void LeaveTheBackupBehind() {

@@ -4,7 +4,6 @@
 
 #include <netinet/in.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,7 +21,9 @@
 #include "core/base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/loopback.h"
 #include "tests/integration/notify_socket.h"
+#include "tests/integration/store_file.h"
 #include "tests/integration/test_daemon.h"
 
 namespace ballast {
@@ -35,10 +36,7 @@ using ::testing::Not;
 class IdleConnections {
  public:
   IdleConnections(int port, int count) : sockets_(count, -1) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const sockaddr_in address = Loopback(port);
     for (int& one : sockets_) {
       one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
       EXPECT_EQ(connect(one, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
@@ -68,15 +66,6 @@ class ServiceTest : public ::testing::Test {
   int ExitCode(const std::vector<std::string>& words) {
     other_ = daemon_.LaunchOther(words);
     return other_->Wait().value_or(-1);
-  }
-
-  // As sqlite3(1) does with the store.
-  void RunSql(const std::string& sql) const {
-    sqlite3* store = nullptr;
-    ASSERT_EQ(sqlite3_open(daemon_.File("ballast.db").c_str(), &store), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(store, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(store);
-    sqlite3_close(store);
   }
 
   TestDaemon daemon_{"service", {.groups = {{.ranks = 2, .row_size = 2, .slots_per_rank = 16}}}};
@@ -190,7 +179,7 @@ TEST_F(ServiceTest, AFolderThatItMayNotWriteToIsAPermission) {
 TEST_F(ServiceTest, AStoreThatDoesNotFitTheProgramIsAFaultOfTheProgram) {
   ASSERT_TRUE(daemon_.Start());
   ASSERT_EQ(daemon_.End(SIGTERM), 0);
-  RunSql("DROP TABLE store_term");
+  RunSql(daemon_.File("ballast.db"), "DROP TABLE store_term");
   daemon_.Launch();
   EXPECT_EQ(daemon_.Wait(), 70);
   EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.failed error=\"" + daemon_.File("ballast.db") +
@@ -202,7 +191,7 @@ TEST_F(ServiceTest, ACopyThatIsMadeWhileItRunsIsAStore) {
   ASSERT_TRUE(daemon_.Start());
   const std::string restored = daemon_.File("restored");
   ASSERT_EQ(mkdir(restored.c_str(), 0700), 0);
-  RunSql("VACUUM INTO '" + restored + "/ballast.db'");
+  RunSql(daemon_.File("ballast.db"), "VACUUM INTO '" + restored + "/ballast.db'");
 
   auto second = daemon_.LaunchOther({"--set", "store.path=" + restored + "/ballast.db", "--set",
                                      "grpc.listen=127.0.0.1:0", "--set", "http.listen="});

@@ -5,23 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdint>
 #include <utility>
 
 #include "core/base/check.h"
+#include "tests/integration/loopback.h"
 
 namespace ballast {
-namespace {
-
-sockaddr_in Loopback(int port) {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-}  // namespace
 
 TcpProxy::TcpProxy(int target_port)
     : target_port_(target_port), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
