@@ -91,6 +91,7 @@ void LoadStream::ReadCredits(absl::Duration now, const Rejected& rejected) {
       return;
     }
     queue_.OnAccepted(credit->accepted_sequence);
+    if (credit->dropped) queue_.OnDropped();
     if (credit->next_period != period_) SetPeriod(credit->next_period, now);
     if (!credit->reject.empty()) rejected(credit->reject);
   }

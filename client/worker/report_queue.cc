@@ -20,7 +20,7 @@ void ReportQueue::NoteActivation() {
   if (counted_plan_ == now) return;
   LoadCounters::Snapshot previous;
   if (counters_.TakePrevious(&previous) && HasEndedStep(previous)) {
-    last_ = Last{std::move(previous), 0};
+    last_ = Last{std::move(previous)};
   }
   counted_plan_ = now;
 }
@@ -32,7 +32,7 @@ std::optional<LoadReport> ReportQueue::Next() {
     NoteActivation();
     current = counters_.Current();
   }
-  if (last_.has_value() && last_->sequence == 0) {
+  if (last_.has_value() && last_->sequence == 0 && (due_ || !last_->waits_until_due)) {
     LoadReport report = Fill(last_->snapshot);
     last_->sequence = report.sequence;
     return report;
@@ -47,8 +47,16 @@ void ReportQueue::OnAccepted(std::uint64_t sequence) {
   if (last_.has_value() && last_->sequence != 0 && sequence >= last_->sequence) last_.reset();
 }
 
+void ReportQueue::OnDropped() {
+  if (!last_.has_value() || last_->sequence == 0) return;
+  last_->sequence = 0;
+  last_->waits_until_due = true;
+}
+
 void ReportQueue::OnReconnect() {
-  if (last_.has_value()) last_->sequence = 0;
+  if (!last_.has_value()) return;
+  last_->sequence = 0;
+  last_->waits_until_due = false;
 }
 
 LoadReport ReportQueue::Fill(LoadCounters::Snapshot snapshot) {

@@ -10,8 +10,8 @@
 namespace ballast {
 
 // Which load report comes next. After an activation the last counts of the plan before
-// come first, and again after a reconnect until the daemon has acknowledged them: nothing
-// else can replace them, whereas a report of the plan in force is cumulative.
+// come first, and again after a reconnect or a drop until the daemon has acknowledged them:
+// nothing else can replace them, whereas a report of the plan in force is cumulative.
 //
 // Not thread-safe: the connection thread owns it; the counters are safe beside the engine.
 class ReportQueue {
@@ -32,16 +32,20 @@ class ReportQueue {
 
   // The daemon has taken everything up to this sequence.
   void OnAccepted(std::uint64_t sequence);
+  // The daemon has not taken a report that came after those accepted, for want of room: the
+  // last counts may be among them and go once more with the next report that is due.
+  void OnDropped();
   // A new stream: what was not acknowledged may be lost.
   void OnReconnect();
 
   std::uint64_t sent() const { return sequence_; }
 
  private:
-  // Counts of a finished plan; `sequence` 0: not sent yet on this stream.
+  // Counts of a finished plan; `sequence` 0: not sent yet on this stream, or to be sent again.
   struct Last {
     LoadCounters::Snapshot snapshot;
     std::uint64_t sequence = 0;
+    bool waits_until_due = false;  // At once would meet the same full queue.
   };
 
   LoadReport Fill(LoadCounters::Snapshot snapshot);

@@ -59,7 +59,7 @@ class ReportReactor final : public Reactor {
         return;
       }
     }
-    if (!CreditDue(status.ok()) || WriteOrWait()) StartRead(&in_);
+    if (!CreditDue(status.ok() && !credit_.dropped) || WriteOrWait()) StartRead(&in_);
   }
 
   void OnWriteDone(bool ok) override {
@@ -84,9 +84,9 @@ class ReportReactor final : public Reactor {
 
  private:
   // The rule that load.proto states.
-  bool CreditDue(bool accepted) {
+  bool CreditDue(bool taken) {
     ++uncredited_;
-    if (accepted && !plan_changed_ && uncredited_ < in_.credit_every()) return false;
+    if (taken && !plan_changed_ && uncredited_ < in_.credit_every()) return false;
     uncredited_ = 0;
     return true;
   }
@@ -120,6 +120,7 @@ class ReportReactor final : public Reactor {
     // One for each thread of gRPC, not for each stream: the counts are large.
     thread_local GroupReport report;
     plan_changed_ = false;
+    credit_.dropped = false;
     absl::Status status = DecodeCounters(in_, &report);
     const GroupHandle* group = groups_.Find(in_.ep_group());
     if (status.ok() && group == nullptr) {
@@ -144,8 +145,10 @@ class ReportReactor final : public Reactor {
     const std::uint64_t sequence = report.report.sequence;
     plan_changed_ = plan_ != report.report.plan;
     plan_ = report.report.plan;
-    // Counters are cumulative: where the queue is full the next report makes up for it.
-    if (group->control->Submit(std::move(report.report))) credit_.accepted_sequence = sequence;
+    // Counters are cumulative: where the queue is full the next report makes up for it, unless
+    // it was the last of its plan. So the sender hears of it before any later one is taken.
+    credit_.dropped = !group->control->Submit(std::move(report.report));
+    if (!credit_.dropped) credit_.accepted_sequence = sequence;
     return absl::OkStatus();
   }
 

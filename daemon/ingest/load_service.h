@@ -14,7 +14,7 @@ namespace ballast {
 
 // The gRPC end of the load reports: decodes, checks against the group's shape, hands
 // over to the group's control loop, and answers some with a credit: the first of a stream,
-// the first under another plan, each that is refused, and as often as the sender wants.
+// the first under another plan, each that is refused or dropped, and as often as the sender wants.
 // After kMaxRefusals in a row the stream ends. Thread-safe; `groups` and `log` must outlive
 // the server that it is registered with.
 inline constexpr int kMaxRefusals = 3;

@@ -156,6 +156,7 @@ void EncodeCredit(const ReportCredit& credit, v1::Credit* message) {
   message->set_next_period_ms(wire::PeriodMs(credit.next_period));
   message->set_accepted_sequence(credit.accepted_sequence);
   message->set_reject(credit.reject);
+  message->set_dropped(credit.dropped);
 }
 
 absl::StatusOr<ReportCredit> DecodeCredit(const v1::Credit& message) {
@@ -164,6 +165,7 @@ absl::StatusOr<ReportCredit> DecodeCredit(const v1::Credit& message) {
   credit.next_period = absl::Milliseconds(message.next_period_ms());
   credit.accepted_sequence = message.accepted_sequence();
   credit.reject = message.reject();
+  credit.dropped = message.dropped();
   return credit;
 }
 

@@ -40,6 +40,7 @@ struct ReportCredit {
   absl::Duration next_period;           // When it wants the next; 0: as it is.
   std::uint64_t accepted_sequence = 0;  // Newest sequence taken.
   std::string reject;                   // Why the last was refused; empty if it was not.
+  bool dropped = false;                 // The last found the queue full.
 };
 
 // next_period is rounded down to milliseconds and kept within [0, 1 h].

@@ -118,6 +118,28 @@ TEST_F(ReportQueueTest, RepeatsTheLastReportAfterAReconnectUntilItIsAcknowledged
   EXPECT_FALSE(queue_.Next().has_value());
 }
 
+TEST_F(ReportQueueTest, RepeatsTheLastReportWithTheNextOneDueIfTheDaemonDroppedIt) {
+  Step(10, 5);
+  counters_.Activate(Id(2), 11);
+  queue_.NoteActivation();
+  Step(11, 1);
+  EXPECT_EQ(NextDue()->sequence, 1u);  // Dropped.
+  EXPECT_EQ(queue_.Next()->sequence, 2u);
+  queue_.OnDropped();
+  queue_.OnAccepted(2);  // Says nothing about the first.
+  EXPECT_FALSE(queue_.Next().has_value()) << "at once would meet the same full queue";
+  const auto again = NextDue();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->plan, Id(1));
+  EXPECT_EQ(again->sequence, 3u);
+  EXPECT_EQ(again->counts, (std::vector<std::uint64_t>{0, 5}));
+  EXPECT_EQ(queue_.Next()->plan, Id(2));
+  queue_.OnAccepted(4);
+  EXPECT_EQ(NextDue()->plan, Id(2));
+  queue_.OnDropped();
+  EXPECT_EQ(NextDue()->plan, Id(2)) << "there is nothing to repeat";
+}
+
 TEST_F(ReportQueueTest, KeepsTheLastReportWhileTheNewPlanIsSwitchedAway) {
   Step(10, 5);
   counters_.Activate(Id(2), 11);

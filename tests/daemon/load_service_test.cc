@@ -9,18 +9,36 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "ballast/v1/load.grpc.pb.h"
 #include "ballast/v1/query.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/load_wire.h"
+#include "tests/daemon/fake_group.h"
 #include "tests/daemon/in_process_daemon.h"
 
 namespace ballast {
 namespace {
 
 using ::testing::HasSubstr;
+
+// Of a group that never gets another plan than its first.
+class IdlePublisher final : public PlanPublisher {
+ public:
+  explicit IdlePublisher(const GroupConfig& group)
+      : plan_(std::make_shared<const PlacementPlan>(InitialPlan(group.shape, group.topology))),
+        id_(PlanIdOf(group.shape, *plan_)) {}
+
+  RolloutFacts Facts() const override { return {.decided = id_, .decided_plan = plan_}; }
+  void Offer(PlanCandidate) override {}
+  void Record(SolveRecord, std::string) override {}
+
+ private:
+  const std::shared_ptr<const PlacementPlan> plan_;
+  const PlanId id_;
+};
 
 class LoadServiceTest : public ::testing::Test {
  protected:
@@ -40,6 +58,11 @@ class LoadServiceTest : public ::testing::Test {
   };
 
   std::unique_ptr<Reporter> Connect(int rank, std::uint32_t credit_every) {
+    return Connect(rank, credit_every, daemon_.OwnChannel());
+  }
+
+  std::unique_ptr<Reporter> Connect(int rank, std::uint32_t credit_every,
+                                    std::shared_ptr<grpc::Channel> channel) {
     GroupReport report;
     report.ep_group = "demo";
     report.num_layers = 1;
@@ -53,7 +76,7 @@ class LoadServiceTest : public ::testing::Test {
     report.report.counts = {0, 0};
     auto reporter = std::make_unique<Reporter>();
     EncodeCounters(report, &reporter->next);
-    reporter->channel = daemon_.OwnChannel();
+    reporter->channel = std::move(channel);
     reporter->stub = v1::Load::NewStub(reporter->channel);
     reporter->stream = reporter->stub->Report(&reporter->context);
     return reporter;
@@ -133,6 +156,42 @@ TEST_F(LoadServiceTest, CountsReportsOfTheWrongSize) {
   EXPECT_NE(credit.reject(), "");
   EXPECT_THAT(daemon_.Http("/metrics"),
               HasSubstr("ballast_reports_total{group=\"demo\",result=\"rejected_shape\"} 1"));
+}
+
+// A control loop without a thread takes nothing of what waits: one rank has room for 64 reports.
+TEST_F(LoadServiceTest, TellsTheSenderAtOnceOfAReportThatItDropped) {
+  LiveGroupConfig live(daemon_.group());
+  IdlePublisher publisher(daemon_.group());
+  RecordingObserver observer;
+  ControlLoop control(live.current(), publisher, observer, RealClock());
+  const GroupDirectory groups({GroupHandle{GroupConfigView(live), &control}});
+  const std::unique_ptr<grpc::Service> service = MakeLoadService(groups, daemon_.log());
+  grpc::ServerBuilder builder;
+  builder.RegisterService(service.get());
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  const auto reporter = Connect(0, 1000, server->InProcessChannel({}));
+  v1::Credit credit;
+  for (int i = 0; i < ReportInbox::kMaxOfOneRank; ++i) ASSERT_TRUE(reporter->Write());
+  ASSERT_TRUE(reporter->stream->Read(&credit));
+  EXPECT_EQ(credit.accepted_sequence(), 1) << "the first of the stream";
+  EXPECT_FALSE(credit.dropped());
+  for (int i = 0; i < 2 * kMaxRefusals; ++i) {
+    ASSERT_TRUE(reporter->Write());
+    ASSERT_TRUE(reporter->stream->Read(&credit)) << "it is no refusal: the stream goes on";
+    EXPECT_TRUE(credit.dropped());
+    EXPECT_EQ(credit.reject(), "");
+    EXPECT_EQ(credit.accepted_sequence(), ReportInbox::kMaxOfOneRank);
+  }
+  control.RunOnceForTest();
+  reporter->next.mutable_plan()->mutable_version()->set_sequence(9);
+  ASSERT_TRUE(reporter->Write());
+  ASSERT_TRUE(reporter->stream->Read(&credit));
+  EXPECT_FALSE(credit.dropped());
+  EXPECT_EQ(credit.accepted_sequence(), reporter->next.sequence());
+  reporter->stream->WritesDone();
+  EXPECT_FALSE(reporter->stream->Read(&credit));
+  EXPECT_TRUE(reporter->stream->Finish().ok());
+  server->Shutdown();
 }
 
 // The stuck peer takes no credits, so that the daemon's writes to it block once its flow
