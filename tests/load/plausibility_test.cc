@@ -4,6 +4,7 @@
 
 #include "core/load/plausibility.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -225,6 +226,21 @@ TEST_F(PlausibilityTest, AGroupFarIntoItsStepsIsJudgedFromTheSecondReportOn) {
   EXPECT_EQ(batches(), 1);
 }
 
+TEST_F(PlausibilityTest, ARankIsForgivenHoweverFarAboveItWas) {
+  bool refused = false;
+  for (std::uint64_t batch = 1; batch <= 60; ++batch) {
+    for (int rank = 0; rank < 4; ++rank) {
+      LoadReport report = Received(rank, batch, 100);
+      const std::uint64_t huge = std::min<std::uint64_t>(batch - 1, 3) * 1000000000000;
+      for (std::uint64_t& count : report.counts) count += rank == 3 ? huge : 0;
+      const bool is_refused = Add(report) == ReportOutcome::kImplausible;
+      refused |= is_refused;
+      EXPECT_FALSE(is_refused && batch > 40) << "batch " << batch << ", rank " << rank;
+    }
+  }
+  EXPECT_TRUE(refused);
+}
+
 TEST_F(PlausibilityTest, OneHugeReportReachesNoEstimateAlthoughTheNextIsSmall) {
   for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
   const LoadMatrix before = window_.estimate().mean;
@@ -256,10 +272,47 @@ TEST_F(PlausibilityTest, AHotRankAShortBurstAndIdleOthersAreTaken) {
 }
 
 TEST_F(PlausibilityTest, OneRankMayHaveEverything) {
-  for (int rank = 0; rank < 4; ++rank) {
-    EXPECT_EQ(Add(Received(rank, 1, rank == 3 ? 100000 : 0)), ReportOutcome::kAccepted);
+  for (std::uint64_t batch : {1, 2, 3}) {
+    for (int rank = 0; rank < 4; ++rank) {
+      EXPECT_EQ(Add(Received(rank, batch, rank == 3 ? 100000 : 0)), ReportOutcome::kAccepted);
+    }
   }
-  EXPECT_EQ(batches(), 1);
+  EXPECT_EQ(batches(), 3);
+}
+
+TEST_F(PlausibilityTest, TwentyTimesTheMedianIsFarAboveAndTwelveTimesIsNot) {
+  for (const std::uint64_t times : {12, 20}) {
+    LoadWindow window(shape_, topology_, Options());
+    window.AddPlan(initial_, InitialPlan(shape_, topology_));
+    int refused = 0;
+    for (std::uint64_t batch = 1; batch <= 30; ++batch) {
+      for (int rank = 0; rank < 4; ++rank) {
+        const auto outcome = window.Add(Received(rank, batch, rank == 3 ? 100 * times : 100), now_);
+        refused += *outcome == ReportOutcome::kImplausible;
+      }
+    }
+    EXPECT_EQ(refused >= 20, times == 20) << refused;
+    EXPECT_EQ(refused == 0, times == 12) << refused;
+  }
+}
+
+TEST_F(PlausibilityTest, NothingIsConcludedFromAThousandPicksOrLess) {
+  // Of 24 times the median: 960 in a report.
+  for (std::uint64_t batch : {1, 2, 3}) {
+    for (int rank = 0; rank < 4; ++rank) {
+      EXPECT_EQ(Add(Received(rank, batch, rank == 3 ? 24 : 1)), ReportOutcome::kAccepted);
+    }
+  }
+  EXPECT_EQ(batches(), 3);
+
+  LoadWindow sent(shape_, topology_, Options());
+  LoadReport uneven = Sent(0, 1, 5);  // 400 and 800 in a layer.
+  for (int expert = 0; expert < 8; ++expert) uneven.counts[8 + expert] *= 2;
+  EXPECT_EQ(*sent.Add(uneven, now_), ReportOutcome::kAccepted);
+  sent.AddPlan(initial_, InitialPlan(shape_, topology_));
+  LoadReport own = Sent(1, 1, 0);
+  for (int layer = 0; layer < 2; ++layer) own.counts[layer * 8 + 2] = 499;
+  EXPECT_EQ(*sent.Add(own, now_), ReportOutcome::kAccepted);
 }
 
 TEST_F(PlausibilityTest, ARankThatReportsOnlyItsOwnExpertsAsSentIsNamed) {
@@ -275,6 +328,17 @@ TEST_F(PlausibilityTest, ARankThatReportsOnlyItsOwnExpertsAsSentIsNamed) {
   LoadReport other = Sent(0, 1, 0);
   for (int layer = 0; layer < 2; ++layer) other.counts[layer * 8 + 2] = 5000;
   EXPECT_EQ(Add(other), ReportOutcome::kAccepted) << "not its own";
+}
+
+TEST_F(PlausibilityTest, ARankThatHoldsMostExpertsMaySendToItsOwn) {
+  const Topology two = Topology::Uniform(2, 1, 4).value();
+  LoadWindow window(shape_, two, Options());
+  const PlacementPlan plan = InitialPlan(shape_, two);
+  window.AddPlan(PlanIdOf(shape_, plan), plan);
+  LoadReport report = Sent(0, 1, 0);
+  report.plan = PlanIdOf(shape_, plan);
+  for (int layer = 0; layer < 2; ++layer) report.counts[layer * 8] = 5000;
+  EXPECT_EQ(*window.Add(report, now_), ReportOutcome::kAccepted);
 }
 
 TEST_F(PlausibilityTest, TheSumOfEachLayerIsTokensTimesTopK) {
@@ -298,6 +362,12 @@ TEST_F(PlausibilityTest, LayersThatCanNotBelongToTheSameTokensAreNamed) {
   EXPECT_EQ(window_.total_picks(), 0);
   report = Sent(3, 1, 100);
   report.counts[8] -= 500;  // Dropped tokens.
+  EXPECT_EQ(Add(report), ReportOutcome::kAccepted);
+}
+
+TEST_F(PlausibilityTest, ALayerWithoutAPickWasNotMeasured) {
+  LoadReport report = Sent(2, 1, 100);
+  for (int expert = 0; expert < 8; ++expert) report.counts[8 + expert] = 0;
   EXPECT_EQ(Add(report), ReportOutcome::kAccepted);
 }
 
@@ -447,6 +517,14 @@ TEST_F(PlausibilityTest, ARankWhoseStepsDriftFromTheOthersIsNamed) {
       << "a silent rank does not drift, it is missing";
 }
 
+TEST_F(PlausibilityTest, WhatARankReportsLaterThanTheOthersIsNoDrift) {
+  for (int rank = 0; rank < 4; ++rank) {
+    const std::uint64_t steps = rank == 2 ? 11000 : 20000;
+    Add(ReportBuilder(initial_).Rank(rank).Steps(1, steps).Counts(Counts(4, steps)).Build());
+  }
+  EXPECT_THAT(window_.DriftingRanks(now_), IsEmpty());
+}
+
 TEST_F(PlausibilityTest, ARankWithTheOtherFormIsNamedUntilMostHaveIt) {
   for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
   EXPECT_EQ(Add(Sent(0, 2, 100)), ReportOutcome::kImplausible);
@@ -456,6 +534,27 @@ TEST_F(PlausibilityTest, ARankWithTheOtherFormIsNamedUntilMostHaveIt) {
   EXPECT_NE(Add(Sent(2, 2, 100)), ReportOutcome::kImplausible) << "three of four";
   EXPECT_EQ(Add(Received(3, 2, 100)), ReportOutcome::kImplausible);
   EXPECT_EQ(batches(), 1);
+}
+
+TEST_F(PlausibilityTest, ABatchInWhichTheFormChangesIsNotTaken) {
+  for (int rank = 0; rank < 4; ++rank) Add(Received(rank, 1, 100));
+  EXPECT_EQ(Add(Received(3, 2, 100)), ReportOutcome::kAccepted);
+  // Of a plan of its own, so that its counters begin anew.
+  const auto sent = [&](int rank, std::uint64_t sequence, std::uint64_t batch) {
+    LoadReport report = Sent(rank, batch - 1, 100);
+    report.plan = {{1, 1}, Digest{1}};
+    report.sequence = sequence;
+    report.step_first = 11;
+    report.step_last = 10 * batch;
+    return Add(report);
+  };
+  EXPECT_EQ(sent(0, 2, 2), ReportOutcome::kImplausible);
+  EXPECT_EQ(sent(1, 2, 2), ReportOutcome::kImplausible);
+  for (int rank : {2, 3, 0, 1}) EXPECT_EQ(sent(rank, 3, 2), ReportOutcome::kAccepted) << rank;
+  EXPECT_EQ(window_.MinLastStep(), 20);
+  EXPECT_EQ(batches(), 1);
+  for (int rank = 0; rank < 4; ++rank) EXPECT_EQ(sent(rank, 4, 3), ReportOutcome::kAccepted);
+  EXPECT_EQ(batches(), 2);
 }
 
 TEST_F(PlausibilityTest, PicksSentGiveTheDemandOfEachRow) {
