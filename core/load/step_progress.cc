@@ -32,8 +32,10 @@ void StepProgress::Advance(RankId rank, std::uint64_t step_first, std::uint64_t 
   const std::uint64_t others = MinOfOthers(rank);
   const std::uint64_t last = SaturatingSum(step_last, steps.offset);
   if (last < steps.last) {
-    // The worker began to count anew.
-    steps.last = std::max(steps.last, others);
+    // The worker began to count anew. A lead that the others never had ends, and the minimum
+    // does not fall: it is no more than `others`.
+    const bool knows_others = all_reported() && ranks_.size() > 1;
+    steps.last = knows_others ? std::max(step_last, others) : std::max(steps.last, others);
     steps.offset = steps.last - step_last;
   } else if (step_last >= steps.last && Distance(step_last, others) < Distance(last, others)) {
     // It took over the count of the group.
@@ -50,7 +52,7 @@ std::uint64_t StepProgress::MinOfOthers(RankId rank) const {
     if (static_cast<int>(i) == rank.value) continue;
     smallest = std::min(smallest, ranks_[i].reported ? ranks_[i].last : 0);
   }
-  return smallest == kLargest ? 0 : smallest;
+  return ranks_.size() == 1 ? 0 : smallest;
 }
 
 std::uint64_t StepProgress::MinLastStep() const {

@@ -80,6 +80,20 @@ TEST(StepProgressTest, AWholeGroupThatRestartsGoesOnCounting) {
   EXPECT_EQ(progress.MinLastStep(), 820);
 }
 
+TEST(StepProgressTest, ALeadThatNobodyElseHadEndsWhenTheWorkerCountsAnew) {
+  StepProgress progress(3);
+  for (int rank = 0; rank < 3; ++rank) progress.Advance(RankId(rank), 1, 100 + rank, true);
+  progress.Advance(RankId(0), 1, 900000, true);
+  progress.Advance(RankId(0), 1, 110, true);
+  EXPECT_EQ(progress.LastStep(RankId(0)), 110) << "as it says";
+  EXPECT_EQ(progress.MinLastStep(), 101);
+  progress.Advance(RankId(0), 1, 5, true);
+  EXPECT_EQ(progress.LastStep(RankId(0)), 101) << "where the others are";
+  EXPECT_EQ(progress.MinLastStep(), 101) << "never back";
+  progress.Advance(RankId(0), 1, 7, true);
+  EXPECT_EQ(progress.LastStep(RankId(0)), 103);
+}
+
 TEST(StepProgressTest, TheMedianIsTheLowerOneOfTheRanksThatHaveReported) {
   StepProgress progress(4);
   EXPECT_EQ(progress.MedianLastStep(), 0);
