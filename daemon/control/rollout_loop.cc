@@ -15,6 +15,9 @@ namespace {
 // Chosen: all ranks of the largest fleet reconnecting at once, with a few statuses each.
 constexpr std::size_t kQueueCapacity = 16384;
 
+// Chosen: minutes of heartbeats while the store is slow, and room in the queue for all of 128.
+constexpr int kQueuedOfRank = 128;
+
 // Chosen: resolution of the coordinator's timeouts, which are seconds.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
 
@@ -38,6 +41,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       sent_points_(parts.crash_points, parts.config.topology.num_ranks(), term),
       term_(term),
       queue_(kQueueCapacity),
+      quota_(parts.config.topology.num_ranks(), kQueuedOfRank),
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
       recorder_({config_, parts.store, parts.observer, parts.clock}, term),
       decided_when_(start.decided_when),
@@ -87,7 +91,15 @@ bool RolloutLoop::Submit(SessionEvent event) {
     ends_.push_back(std::move(event));
     return true;
   }
+  const RankId rank = event.rank;
+  if (!quota_.Take(rank)) {
+    if (link != nullptr) {
+      link->Close(absl::StrCat("rank ", rank.value, " sends faster than it is heard; come back"));
+    }
+    return false;
+  }
   if (queue_.TryPush(std::move(event))) return true;
+  quota_.GiveBack(rank);
   if (link != nullptr) link->Close("the daemon's event queue is full; come back");
   return false;
 }
@@ -146,6 +158,7 @@ void RolloutLoop::Turn(absl::Duration deadline) {
   }
   for (Event& event : queue_.PopAll(clock_, deadline)) {
     if (auto* worker = std::get_if<SessionEvent>(&event)) {
+      if (worker->kind != SessionEvent::Kind::kDisconnect) quota_.GiveBack(worker->rank);
       Handle(*worker);
     } else if (auto* note = std::get_if<SolveNote>(&event)) {
       recorder_.Add(note->solve, std::move(note->outcome));

@@ -24,6 +24,7 @@
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
 #include "daemon/control/rank_claims.h"
+#include "daemon/control/rank_quota.h"
 #include "daemon/control/rollout_start.h"
 #include "daemon/control/rollout_view.h"
 #include "daemon/control/session_event.h"
@@ -54,8 +55,8 @@ class RolloutLoop final : public PlanPublisher {
   // Ends the thread and closes all sessions with `reason`. Idempotent.
   void Stop(const std::string& reason);
 
-  // Thread-safe, never blocks. False, with the link closed, if the queue is full: the
-  // session starts over. Its end, kDisconnect, is never lost.
+  // Thread-safe, never blocks. False, with the link closed, if the queue is full or holds too
+  // much of this rank: the session starts over. Its end, kDisconnect, is never lost.
   bool Submit(SessionEvent event);
 
   // Queues what an operator asks for; the ticket tells how it went, Unavailable if the
@@ -139,6 +140,7 @@ class RolloutLoop final : public PlanPublisher {
   SentPoints sent_points_;
   const std::uint64_t term_;
   BoundedQueue<Event> queue_;
+  RankQuota quota_;  // Of queue_; the end of a session needs none.
   Coordinator coordinator_;
   DecisionRecorder recorder_;
   absl::Time decided_when_;

@@ -1,19 +1,15 @@
-#include "daemon/control/rollout_loop.h"
-
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/simulated_clock.h"
 #include "core/store/in_memory_plan_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/daemon/fake_group.h"
+#include "tests/daemon/rollout_loop_fixture.h"
 
 namespace ballast {
 namespace {
@@ -22,107 +18,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class RecordingCrashPoints final : public CrashPoints {
- public:
-  void Reach(absl::string_view point) override { reached.emplace_back(point); }
-
-  std::vector<std::string> reached;
-};
-
-class RolloutLoopTest : public ::testing::Test {
- protected:
-  RolloutLoopTest() { Restart(); }
-
-  // As a new process on the same store: a new term, no sessions.
-  void Restart() {
-    loop_.reset();
-    links_.assign(4, nullptr);
-    const std::uint64_t term = *store_.BeginTerm();
-    ignored_.clear();
-    absl::StatusOr<RolloutStart> start = RecoverGroup(config_, store_, term, &ignored_);
-    ASSERT_TRUE(start.ok()) << start.status();
-    loop_ = std::make_unique<RolloutLoop>(
-        RolloutLoop::Parts{config_, store_, observer_, clock_, &moments_}, *start, term);
-    if (active_.digest == Digest{}) active_ = start->decided;
-  }
-
-  SessionEvent EventOf(int rank, SessionEvent::Kind kind) {
-    SessionEvent event;
-    event.rank = RankId(rank);
-    event.kind = kind;
-    event.link = links_[rank];
-    return event;
-  }
-
-  void Connect(int rank) { Connect(rank, 100 + rank); }
-  void Connect(int rank, std::uint64_t incarnation) {
-    links_[rank] = std::make_shared<RecordingLink>();
-    SessionEvent event = EventOf(rank, SessionEvent::Kind::kHello);
-    event.hello.rank = RankId(rank);
-    event.hello.incarnation = incarnation;
-    event.hello.active = active_;
-    loop_->Submit(std::move(event));
-    loop_->RunOnceForTest();
-  }
-
-  void ConnectAll() {
-    for (int rank = 0; rank < 4; ++rank) Connect(rank);
-  }
-
-  void Answer(int rank, SessionEvent::Kind kind) {
-    SessionEvent event = EventOf(rank, kind);
-    ASSERT_FALSE(links_[rank]->sent.empty());
-    event.nonce = links_[rank]->sent.back().nonce;
-    event.plan = links_[rank]->sent.back().plan;
-    loop_->Submit(std::move(event));
-    loop_->RunOnceForTest();
-  }
-
-  void AnswerAll(SessionEvent::Kind kind) {
-    for (int rank = 0; rank < 4; ++rank) Answer(rank, kind);
-  }
-
-  bool WasSent(int rank, WorkerCommand::Kind kind) const {
-    for (const WorkerCommand& command : links_[rank]->sent) {
-      if (command.kind == kind) return true;
-    }
-    return false;
-  }
-
-  // The initial plan with the content of two ranks exchanged.
-  PlanCandidate Candidate() const {
-    PlacementPlan plan = InitialPlan(config_.shape, config_.topology);
-    std::swap(plan.expert_in_slot[0], plan.expert_in_slot[2]);
-    PlanCandidate candidate;
-    candidate.record.base = loop_->Facts().decided;
-    candidate.record.digest = PlanDigest(config_.shape, plan);
-    candidate.record.planner = "eplb";
-    candidate.record.moved_slots = 2;
-    candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
-    return candidate;
-  }
-
-  void Offer(PlanCandidate candidate) {
-    loop_->Offer(std::move(candidate));
-    loop_->RunOnceForTest();
-  }
-
-  DecisionRecord LastDecision() const {
-    const std::vector<DecisionRecord> decisions = *store_.Decisions("demo", 1);
-    return decisions.empty() ? DecisionRecord() : decisions[0];
-  }
-
-  GroupConfig config_ = SmallGroup();
-  SimulatedClock clock_;
-  InMemoryPlanStore store_;
-  RecordingObserver observer_;
-  RecordingCrashPoints moments_;
-  std::string ignored_;
-  PlanId active_;  // What workers say they run.
-  std::unique_ptr<RolloutLoop> loop_;
-  std::vector<std::shared_ptr<RecordingLink>> links_;
-};
 
 TEST_F(RolloutLoopTest, PushesNothingToWorkersThatRunTheDecidedPlan) {
   ConnectAll();
@@ -261,13 +156,28 @@ TEST_F(RolloutLoopTest, AnErrorOfTheStoreAloneIsNoReasonToStepDown) {
 
 TEST_F(RolloutLoopTest, TheEndOfASessionIsNotLostWhenTheQueueIsFull) {
   ConnectAll();
-  int queued = 0;
-  while (loop_->Submit(EventOf(1, SessionEvent::Kind::kReceived))) ++queued;
-  EXPECT_GT(queued, 1000);
+  for (int i = 0; i < 20000; ++i) loop_->Record(Candidate().record, kDecisionDeclined);
+  EXPECT_FALSE(loop_->Submit(EventOf(1, SessionEvent::Kind::kReceived)));
+  EXPECT_THAT(links_[1]->closed, HasSubstr("queue is full"));
   EXPECT_TRUE(loop_->Submit(EventOf(2, SessionEvent::Kind::kDisconnect)));
   loop_->RunOnceForTest();
   EXPECT_EQ(loop_->View().workers[2].state, RankState::kGone);
   EXPECT_EQ(loop_->View().connected, 3);
+}
+
+TEST_F(RolloutLoopTest, AWorkerThatFloodsLosesItsOwnSessionOnly) {
+  ConnectAll();
+  int queued = 0;
+  while (queued < 20000 && loop_->Submit(EventOf(1, SessionEvent::Kind::kReceived))) ++queued;
+  EXPECT_LT(queued, 1000);
+  EXPECT_THAT(links_[1]->closed, HasSubstr("rank 1 sends faster than it is heard"));
+  for (const int rank : {0, 2, 3}) {
+    EXPECT_TRUE(loop_->Submit(EventOf(rank, SessionEvent::Kind::kReceived)));
+    EXPECT_EQ(links_[rank]->closed, "");
+  }
+  // What was heard makes room again.
+  loop_->RunOnceForTest();
+  EXPECT_TRUE(loop_->Submit(EventOf(1, SessionEvent::Kind::kReceived)));
 }
 
 TEST_F(RolloutLoopTest, TheNewerOfTwoProcessesHasTheRankAndTheOlderStaysOut) {
@@ -594,141 +504,6 @@ TEST_F(RolloutLoopTest, StoppingClosesASessionWhoseHelloWasNotHandledYet) {
   loop_->Submit(std::move(event));
   loop_->Stop("the daemon ends");
   EXPECT_EQ(links_[2]->closed, "the daemon ends");
-}
-
-class MembershipTest : public RolloutLoopTest {
- protected:
-  void SayGoodbye(int rank) {
-    SessionEvent event = EventOf(rank, SessionEvent::Kind::kGoodbye);
-    event.nack.detail = "node 7 is repaired";
-    loop_->Submit(std::move(event));
-    loop_->RunOnceForTest();
-  }
-
-  void Join(int rank, std::uint64_t incarnation, std::uint64_t membership_gen = 0) {
-    links_[rank] = std::make_shared<RecordingLink>();
-    SessionEvent event = EventOf(rank, SessionEvent::Kind::kHello);
-    event.hello.rank = RankId(rank);
-    event.hello.incarnation = incarnation;
-    event.hello.active = active_;
-    event.membership_gen = membership_gen;
-    loop_->Submit(std::move(event));
-    loop_->RunOnceForTest();
-  }
-};
-
-TEST_F(MembershipTest, AGoodbyeIsStoredToldToAllAndAnswered) {
-  ConnectAll();
-  SayGoodbye(2);
-  EXPECT_EQ(*store_.Membership("demo"), (GroupMembership{1, {RankId(2)}}));
-  const RolloutView view = loop_->View();
-  EXPECT_EQ(view.workers[2].state, RankState::kLeft);
-  EXPECT_EQ(view.workers[2].detail, "node 7 is repaired");
-  EXPECT_EQ(view.connected, 3);
-  EXPECT_EQ(view.membership_gen, 1);
-  EXPECT_EQ(view.waiting_for, "rank 2 left");
-  EXPECT_FALSE(loop_->Facts().all_connected);
-  EXPECT_THAT(observer_.workers, Contains("rank 2 left"));
-  EXPECT_EQ(links_[2]->closed, "rank 2 has left the group");
-  EXPECT_EQ(links_[2]->stay_away, absl::InfiniteDuration());
-  for (const int rank : {0, 1, 3}) {
-    ASSERT_FALSE(links_[rank]->sent.empty());
-    EXPECT_EQ(links_[rank]->sent.back().kind, WorkerCommand::Kind::kMembership);
-    EXPECT_EQ(links_[rank]->sent.back().membership_gen, 1);
-  }
-  Offer(Candidate());
-  EXPECT_THAT(observer_.events, Contains("finished refused: rank 2 left"));
-  EXPECT_TRUE(observer_.pushes.empty());
-}
-
-TEST_F(MembershipTest, TheRankIsTakenBackUnderANewGenerationAndPlansGoOn) {
-  ConnectAll();
-  SayGoodbye(2);
-  Join(2, 900, 1);
-  EXPECT_EQ(*store_.Membership("demo"), (GroupMembership{2, {}}));
-  EXPECT_EQ(loop_->View().workers[2].state, RankState::kSynced);
-  EXPECT_THAT(observer_.workers, Contains("rank 2 joined"));
-  for (const auto& link : links_) {
-    EXPECT_EQ(link->sent.back().kind, WorkerCommand::Kind::kMembership);
-    EXPECT_EQ(link->sent.back().membership_gen, 2);
-  }
-  Offer(Candidate());
-  for (const auto& link : links_) {
-    EXPECT_EQ(link->sent.back().kind, WorkerCommand::Kind::kPrepare);
-    EXPECT_EQ(link->sent.back().membership_gen, 2);
-  }
-  AnswerAll(SessionEvent::Kind::kPrepared);
-  EXPECT_EQ(loop_->View().phase, PlanPhase::kCommitting);
-}
-
-TEST_F(MembershipTest, ALeaveAndAReturnReachAMomentEach) {
-  ConnectAll();
-  SayGoodbye(2);
-  EXPECT_THAT(moments_.reached, ElementsAre("membership.stored"));
-  Join(2, 900, 1);
-  EXPECT_THAT(moments_.reached, ElementsAre("membership.stored", "membership.stored"));
-}
-
-TEST_F(MembershipTest, ALostRankHasNotLeft) {
-  ConnectAll();
-  loop_->Submit(EventOf(2, SessionEvent::Kind::kDisconnect));
-  loop_->RunOnceForTest();
-  EXPECT_EQ(loop_->View().workers[2].state, RankState::kGone);
-  EXPECT_EQ(loop_->View().waiting_for, "rank 2 missing");
-  Connect(2, 900);
-  EXPECT_EQ(loop_->View().membership_gen, 0);
-  EXPECT_TRUE(links_[2]->sent.empty());
-}
-
-TEST_F(MembershipTest, WhoHasLeftOutlivesTheDaemon) {
-  ConnectAll();
-  SayGoodbye(2);
-  Restart();
-  EXPECT_EQ(loop_->View().workers[2].state, RankState::kLeft);
-  Join(0, 100, 1);
-  EXPECT_TRUE(links_[0]->sent.empty());  // It knows the generation.
-  Join(1, 101, 0);
-  ASSERT_EQ(links_[1]->sent.size(), 1);
-  EXPECT_EQ(links_[1]->sent[0].membership_gen, 1);
-  Join(2, 900, 1);
-  EXPECT_EQ(loop_->View().membership_gen, 2);
-  EXPECT_EQ(loop_->View().workers[2].state, RankState::kSynced);
-}
-
-TEST_F(MembershipTest, TheGenerationNeverFallsBehindThatOfTheWorkers) {
-  ConnectAll();
-  Join(3, 900, 7);
-  ASSERT_EQ(loop_->View().membership_gen, 7);
-  EXPECT_EQ(links_[0]->sent.back().membership_gen, 7);
-  EXPECT_EQ(store_.Membership("demo")->generation, 7);
-}
-
-// One worker with a damaged number must not use up the numbers of all.
-TEST_F(MembershipTest, AGenerationThatCanNotBeIsRefusedAndChangesNothing) {
-  ConnectAll();
-  for (const std::uint64_t impossible :
-       {std::numeric_limits<std::uint64_t>::max(), (std::uint64_t{1} << 32) + 1}) {
-    Join(3, 900, impossible);
-    EXPECT_THAT(links_[3]->closed, HasSubstr(absl::StrCat("rank 3: knows membership generation ",
-                                                          impossible, ", this store has 0")));
-    EXPECT_THAT(observer_.workers, Contains("rank 3 refused_membership"));
-    EXPECT_EQ(store_.Membership("demo")->generation, 0);
-    EXPECT_EQ(loop_->View().membership_gen, 0);
-    EXPECT_EQ(loop_->View().workers[3].incarnation, 103);  // The session that was there stays.
-  }
-  Join(3, 901, std::uint64_t{1} << 32);
-  EXPECT_EQ(loop_->View().membership_gen, std::uint64_t{1} << 32);
-  SayGoodbye(2);
-  EXPECT_EQ(links_[2]->closed, "rank 2 has left the group");
-}
-
-TEST_F(MembershipTest, ALeaveThatIsNotStoredIsNone) {
-  ConnectAll();
-  ASSERT_EQ(*store_.BeginTerm(), 2);
-  SayGoodbye(2);
-  EXPECT_THAT(observer_.events, Contains("store failed: membership"));
-  EXPECT_NE(links_[2]->stay_away, absl::InfiniteDuration());
-  EXPECT_TRUE(store_.Membership("demo")->left.empty());
 }
 
 // A group of the size that is served: it waits for the one that is missing, says for whom,
