@@ -26,6 +26,7 @@ namespace ballast {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class InstallTest : public ::testing::Test {
  protected:
@@ -148,6 +149,15 @@ TEST_F(InstallTest, AnUpgradeKeepsTheConfigurationAndRenewsTheRest) {
   Install();
   EXPECT_EQ(ReadFile(config), "mine");
   EXPECT_THAT(ReadFile(unit), HasSubstr("ExecStart=" + prefix_ + "/bin/ballastd"));
+}
+
+// docs/operations.md: a full disk at the start is a restart away, whenever there is room.
+TEST_F(InstallTest, TheUnitRestartsTheDaemonWithoutEnd) {
+  const std::string unit = Unit();
+  EXPECT_THAT(unit, HasSubstr("\nStartLimitIntervalSec=0\n"));
+  EXPECT_THAT(unit, Not(HasSubstr("StartLimitBurst")));
+  EXPECT_THAT(unit, HasSubstr("\nRestart=on-failure\n"));
+  EXPECT_THAT(unit, HasSubstr("\nRestartSec=5s\n"));
 }
 
 TEST_F(InstallTest, BringsWhatAnOperatorLooksFor) {
