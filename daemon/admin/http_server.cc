@@ -2,10 +2,12 @@
 
 #include <civetweb.h>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -14,6 +16,12 @@
 
 namespace ballast {
 namespace {
+
+// A connection that says nothing holds a thread for the timeout, and probes must not wait for
+// it. Chosen: more than the scrapers, probes and browsers of one daemon together; a request of
+// one packet needs no second on the slowest network.
+constexpr char kThreads[] = "32";
+constexpr char kRequestTimeoutMs[] = "2000";
 
 struct Answer {
   int code = 200;
@@ -50,6 +58,12 @@ Answer HealthAnswer(const std::vector<HealthCheck>& checks, const HealthQuery& q
                       check.ok ? "ok" : "failed", ": ", check.detail, "\n");
     }
   }
+  for (const absl::string_view name : query.excluded) {
+    if (std::none_of(checks.begin(), checks.end(),
+                     [&](const HealthCheck& check) { return check.name == name; })) {
+      absl::StrAppend(&answer.body, "there is no check ", absl::CHexEscape(name), " to exclude\n");
+    }
+  }
   absl::StrAppend(&answer.body, all_ok ? "ok\n" : "failed\n");
   answer.code = all_ok ? 200 : 503;
   return answer;
@@ -70,8 +84,8 @@ class CivetServer final : public HttpServer {
   }
 
   absl::Status Listen(const std::string& listen) {
-    const char* options[] = {"listening_ports",    listen.c_str(), "num_threads", "4",
-                             "request_timeout_ms", "10000",        nullptr};
+    const char* options[] = {"listening_ports",    listen.c_str(),    "num_threads", kThreads,
+                             "request_timeout_ms", kRequestTimeoutMs, nullptr};
     mg_callbacks callbacks;
     std::memset(&callbacks, 0, sizeof(callbacks));
     callbacks.log_message = [](const mg_connection*, const char*) { return 1; };
@@ -118,7 +132,8 @@ class CivetServer final : public HttpServer {
     if (path == "/livez") return HealthAnswer(content_.liveness(), query);
     if (path == "/readyz") return HealthAnswer(content_.readiness(), query);
     return {404, "text/plain",
-            "there are /metrics, /livez, /readyz (add ?verbose), /api/v1/status\n"};
+            "there are /metrics, /livez, /readyz (add ?verbose), /api/v1/status, groups, workers, "
+            "plans, plan, plan/diff, explain, load, coverage, health\n"};
   }
 
   const HttpContent content_;

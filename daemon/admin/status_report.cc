@@ -9,9 +9,9 @@ namespace ballast {
 namespace {
 
 HealthCheck LoopCheck(const std::string& name, absl::Duration age) {
-  return {name, age < StatusReport::kStuckAfter,
-          absl::StrCat("turned ", absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),
-                       " ago")};
+  const absl::Duration shown = absl::Trunc(age, absl::Milliseconds(1));
+  const std::string text = shown > absl::ZeroDuration() ? absl::FormatDuration(shown) : "0s";
+  return {name, age < StatusReport::kStuckAfter, absl::StrCat("turned ", text, " ago")};
 }
 
 HealthCheck CheckOf(const std::string& name, const absl::Status& status, const std::string& good) {
@@ -55,7 +55,8 @@ HealthCheck StatusReport::LeaderCheck() const {
 
 std::vector<HealthCheck> StatusReport::Readiness() const {
   std::vector<HealthCheck> checks = Liveness();
-  checks.push_back({"draining", !draining(), draining() ? "the daemon is ending" : "no"});
+  checks.push_back(
+      {"not_draining", !draining(), draining() ? "the daemon is ending" : "it serves"});
   checks.push_back(StoreCheck());
   checks.push_back(LeaderCheck());
   const bool taken = config_taken_.load();

@@ -50,7 +50,7 @@ class StatusReport {
   // other groups along.
   std::vector<HealthCheck> Liveness() const;
 
-  // Liveness, and `draining`, `store`, `leader`, `config`, and for each group `control/NAME`,
+  // Liveness, and `not_draining`, `store`, `leader`, `config`, and for each group `control/NAME`,
   // `rollout/NAME`, `workers/NAME`. Missing workers are told in `detail` and do not fail it:
   // a daemon that waits for its workers is ready for them.
   std::vector<HealthCheck> Readiness() const;

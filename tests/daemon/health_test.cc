@@ -103,7 +103,7 @@ TEST_F(HealthTest, ADaemonWithoutWorkersIsAliveAndReadyForThem) {
   EXPECT_THAT(NotReady(), IsEmpty());
   std::vector<std::string> names;
   for (const HealthCheck& check : report_->Readiness()) names.push_back(check.name);
-  EXPECT_THAT(names, ElementsAre("event_loop", "self_probe", "draining", "store", "leader",
+  EXPECT_THAT(names, ElementsAre("event_loop", "self_probe", "not_draining", "store", "leader",
                                  "config", "control/demo", "rollout/demo", "workers/demo"));
   EXPECT_EQ(Detail("workers/demo"), "0 of 4 connected");
   EXPECT_EQ(Detail("leader"), "term 1");
@@ -171,7 +171,7 @@ TEST_F(HealthTest, ARefusedReloadIsNotReadyUntilAGoodOne) {
 
 TEST_F(HealthTest, ADrainingDaemonIsNotReadyAndLeadsNobody) {
   report_->SetDraining();
-  EXPECT_THAT(NotReady(), ElementsAre("draining"));
+  EXPECT_THAT(NotReady(), ElementsAre("not_draining"));
   EXPECT_FALSE(report_->Leads());
   EXPECT_THAT(NotAlive(), IsEmpty());
 }
