@@ -8,6 +8,7 @@ namespace ballast {
 namespace {
 
 constexpr absl::string_view kOtherTerm = "ballast/other_term";
+constexpr absl::string_view kLocked = "ballast/locked";
 
 }  // namespace
 
@@ -24,6 +25,13 @@ absl::Status CheckStoreTerm(std::uint64_t term, std::uint64_t store_term) {
 }
 
 bool IsOtherTerm(const absl::Status& status) { return status.GetPayload(kOtherTerm).has_value(); }
+
+absl::Status MarkedLocked(absl::Status status) {
+  status.SetPayload(kLocked, absl::Cord());
+  return status;
+}
+
+bool IsLocked(const absl::Status& status) { return status.GetPayload(kLocked).has_value(); }
 
 absl::Status CheckStoreBase(absl::string_view ep_group, const PlanId& base,
                             const std::optional<PlanId>& decided,

@@ -22,6 +22,11 @@ absl::Status CheckStoreTerm(std::uint64_t term, std::uint64_t store_term);
 // Whether `status` is of CheckStoreTerm(): somebody else decides on this store by now.
 bool IsOtherTerm(const absl::Status& status);
 
+// `status` with the mark that somebody else held a lock of the store for longer than the call
+// waits: nothing is wrong with it, and the next call may go well.
+absl::Status MarkedLocked(absl::Status status);
+bool IsLocked(const absl::Status& status);
+
 // Aborted unless the history can go on with a plan on `base`: no plan is preparing and
 // `base` is the newest decided plan, if there is one.
 absl::Status CheckStoreBase(absl::string_view ep_group, const PlanId& base,

@@ -34,6 +34,7 @@ absl::Status StoreHealth::Deposed() const {
 void StoreHealth::OnStoreCall(const char* call, const absl::Status& status, absl::Duration) {
   absl::MutexLock lock(&mutex_);
   if (IsOtherTerm(status)) deposed_ = status;
+  if (IsLocked(status)) return;  // Says nothing of the disk.
   last_ = IsOfTheStoreItself(status.code())
               ? absl::Status(status.code(), absl::StrCat(call, ": ", status.message()))
               : absl::OkStatus();

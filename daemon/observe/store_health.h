@@ -16,7 +16,8 @@ namespace ballast {
 class StoreHealth final : public GroupObserver {
  public:
   // Ok, or how the last call failed for the store's own sake: disk, damage, permission. A
-  // call that the store refused for what it holds went well in this sense.
+  // call that the store refused for what it holds went well in this sense; one that found it
+  // locked does not count.
   absl::Status Last() const;
 
   // Ok, or the refusal that told that a later daemon has taken the store over. For good.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/store/plan_store_errors.h"
 
 namespace ballast {
 namespace {
@@ -58,6 +59,8 @@ absl::Status SqliteError(sqlite3* db, int result_code, absl::string_view what) {
   if (system_error != 0) absl::StrAppend(&message, ": ", std::strerror(system_error));
   absl::Status status(CodeOf(extended), message);
   if (LeavesDiskUnknown(extended)) status.SetPayload(kFailedWriteUrl, absl::Cord("1"));
+  const int primary = extended & 0xff;
+  if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) return MarkedLocked(std::move(status));
   return status;
 }
 
