@@ -79,21 +79,26 @@ absl::Status ConnectAndGreet(const addrinfo& address, absl::Duration timeout) {
 
 }  // namespace
 
-absl::Status ProbeListener(absl::string_view listen, int port, absl::Duration timeout) {
+absl::StatusOr<ListenerAddress> ListenerAddress::Resolve(absl::string_view listen, int port) {
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const std::string host = HostOf(listen);
   const int error = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found);
   if (error != 0) return absl::UnavailableError(absl::StrCat(host, ": ", gai_strerror(error)));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  return ListenerAddress(absl::StrCat(host, ":", port),
+                         std::shared_ptr<const addrinfo>(found, [](const addrinfo* list) {
+                           freeaddrinfo(const_cast<addrinfo*>(list));
+                         }));
+}
+
+absl::Status ListenerAddress::Probe(absl::Duration timeout) const {
   absl::Status status;
-  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+  for (const addrinfo* address = found_.get(); address != nullptr; address = address->ai_next) {
     status = ConnectAndGreet(*address, timeout);
-    if (status.ok()) break;
+    if (status.ok()) return status;
   }
-  if (status.ok()) return status;
-  return absl::UnavailableError(absl::StrCat(host, ":", port, ": ", status.message()));
+  return absl::UnavailableError(absl::StrCat(name_, ": ", status.message()));
 }
 
 SelfProbe::SelfProbe(Parts parts) : parts_(std::move(parts)), answered_(parts_.clock.Uptime()) {}

@@ -1,12 +1,17 @@
 #ifndef BALLAST_DAEMON_ADMIN_SELF_PROBE_H_
 #define BALLAST_DAEMON_ADMIN_SELF_PROBE_H_
 
+#include <netdb.h>
+
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -14,11 +19,25 @@
 
 namespace ballast {
 
-// Connects to a gRPC listener of this machine without TLS and waits for the greeting of
-// HTTP/2: what answers has threads that accept and turn. `listen`: HOST:PORT as it was
-// configured, where a wildcard stands for loopback; `port`: the one that was taken.
-// Unavailable, naming what failed. Blocks up to `timeout` for each step.
-absl::Status ProbeListener(absl::string_view listen, int port, absl::Duration timeout);
+// Where a gRPC listener of this machine is found. Its name is looked up once, so that a name
+// server that is out takes no daemon along. Immutable, thread-safe.
+class ListenerAddress {
+ public:
+  // `listen`: HOST:PORT as it was configured, where a wildcard stands for loopback; `port`: the
+  // one that was taken. Unavailable, naming the host.
+  static absl::StatusOr<ListenerAddress> Resolve(absl::string_view listen, int port);
+
+  // Connects without TLS and waits for the greeting of HTTP/2: what answers has threads that
+  // accept and turn. Unavailable, naming what failed. Blocks up to `timeout` for each step.
+  absl::Status Probe(absl::Duration timeout) const;
+
+ private:
+  ListenerAddress(std::string name, std::shared_ptr<const addrinfo> found)
+      : name_(std::move(name)), found_(std::move(found)) {}
+
+  std::string name_;                       // HOST:PORT
+  std::shared_ptr<const addrinfo> found_;  // A list.
+};
 
 // Tries the daemon's own listener again and again. Thread-safe.
 class SelfProbe {

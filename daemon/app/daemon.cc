@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -93,10 +94,10 @@ class RunningDaemon final : public Daemon {
                           group->control.get(), group->rollout.get()});
     }
     directory_ = std::make_unique<GroupDirectory>(std::move(handles));
-    self_probe_ = std::make_unique<SelfProbe>(SelfProbe::Parts{
-        [this] { return ProbeListener(config_.grpc_listen, grpc_port_, SelfProbe::kPeriod); },
-        [this](bool answered) { metrics_->OnSelfProbe(answered); }, [this] { UpdateServing(); },
-        clock_});
+    self_probe_ = std::make_unique<SelfProbe>(
+        SelfProbe::Parts{[this] { return listener_->Probe(SelfProbe::kPeriod); },
+                         [this](bool answered) { metrics_->OnSelfProbe(answered); },
+                         [this] { UpdateServing(); }, clock_});
     status_ = std::make_unique<StatusReport>(
         StatusReportParts{*directory_, *store_, store_health_, StoreSpace(),
                           [this] { return self_probe_->State(); }, term_, clock_});
@@ -234,6 +235,7 @@ class RunningDaemon final : public Daemon {
                                                        ": address in use or not of this machine"));
     }
     UpdateServing();
+    BALLAST_ASSIGN_OR_RETURN(listener_, ListenerAddress::Resolve(config_.grpc_listen, grpc_port_));
     return absl::OkStatus();
   }
 
@@ -326,6 +328,7 @@ class RunningDaemon final : public Daemon {
   std::unique_ptr<SelfProbe> self_probe_;
   std::map<std::string, bool> serving_;  // As grpc.health.v1 was told.
   std::unique_ptr<grpc::Service> placement_;
+  std::optional<ListenerAddress> listener_;
   std::unique_ptr<grpc::Service> load_;
   std::unique_ptr<grpc::Service> query_;
   std::unique_ptr<AuditLog> audit_;

@@ -266,25 +266,29 @@ class RudeListener {
   std::thread thread_;
 };
 
-TEST(ProbeListenerTest, TakesOnlyTheGreetingOfHttp2ForAnAnswer) {
+TEST(ListenerAddressTest, TakesOnlyTheGreetingOfHttp2ForAnAnswer) {
   const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
   const RudeListener polite(settings);
-  EXPECT_TRUE(ProbeListener("0.0.0.0:0", polite.port(), absl::Seconds(20)).ok());
+  EXPECT_TRUE(ListenerAddress::Resolve("0.0.0.0:0", polite.port())->Probe(absl::Seconds(20)).ok());
   const RudeListener other("HTTP/1.1 400 Bad Request\r\n\r\n");
-  EXPECT_THAT(std::string(ProbeListener("127.0.0.1:0", other.port(), absl::Seconds(20)).message()),
+  EXPECT_THAT(std::string(ListenerAddress::Resolve("127.0.0.1:0", other.port())
+                              ->Probe(absl::Seconds(20))
+                              .message()),
               HasSubstr("not that of HTTP/2"));
 }
 
-TEST(ProbeListenerTest, GivesUpOnAListenerThatSaysNothing) {
+TEST(ListenerAddressTest, GivesUpOnAListenerThatSaysNothing) {
   const RudeListener silent("");  // The kernel connects; nobody accepts.
-  const absl::Status status = ProbeListener("127.0.0.1:0", silent.port(), absl::Milliseconds(50));
+  const absl::Status status =
+      ListenerAddress::Resolve("127.0.0.1:0", silent.port())->Probe(absl::Milliseconds(50));
   EXPECT_THAT(std::string(status.message()), HasSubstr("no greeting"));
 }
 
-TEST(ProbeListenerTest, NamesAnAddressNobodyListensOn) {
+TEST(ListenerAddressTest, NamesAnAddressNobodyListensOn) {
   int port = 0;
   { port = RudeListener("").port(); }
-  const absl::Status status = ProbeListener("127.0.0.1:0", port, absl::Seconds(20));
+  const absl::Status status =
+      ListenerAddress::Resolve("127.0.0.1:0", port)->Probe(absl::Seconds(20));
   EXPECT_THAT(std::string(status.message()),
               HasSubstr(absl::StrCat("127.0.0.1:", port, ": connect: Connection refused")));
 }
