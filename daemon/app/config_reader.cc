@@ -92,6 +92,12 @@ absl::StatusOr<Topology> MakeTopology(const GroupDraft& draft, const std::vector
   return Topology::Create(std::move(specs));
 }
 
+// Of HOST:PORT. A name counts as open: what it stands for is not known here.
+bool IsLoopback(absl::string_view listen) {
+  const absl::string_view host = listen.substr(0, listen.rfind(':'));
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+}
+
 }  // namespace
 
 std::string NearestWord(const std::string& word, const std::vector<std::string>& candidates) {
@@ -131,8 +137,20 @@ absl::StatusOr<Config> ConfigReader::Read(absl::string_view yaml) {
         faults_, "\n",
         [](std::string* line, const auto& fault) { absl::StrAppend(line, fault.second); }));
   }
+  WarnOfOpenPorts();
   config_.warnings = warnings_;
   return std::move(config_);
+}
+
+void ConfigReader::WarnOfOpenPorts() {
+  const std::pair<const char*, const std::string*> ports[] = {
+      {"grpc.listen", &config_.grpc_listen}, {"http.listen", &config_.http_listen}};
+  for (const auto& [key, listen] : ports) {
+    if (listen->empty() || IsLoopback(*listen)) continue;
+    warnings_.push_back(absl::StrCat(key, " is ", *listen,
+                                     ": there is no authentication, so whoever reaches that "
+                                     "port may use it; keep it on a trusted network"));
+  }
 }
 
 void ConfigReader::CollectOverrides() {

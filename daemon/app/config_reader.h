@@ -67,6 +67,8 @@ class ConfigReader {
   std::map<std::string, int> lines_;  // Of every path of the file, from 1.
   std::set<std::pair<int, std::string>> faults_;
   std::set<std::string> names_;  // Of groups.
+  void WarnOfOpenPorts();
+
   std::vector<std::string> warnings_;
   Config config_;
 };

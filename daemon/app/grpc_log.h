@@ -7,7 +7,7 @@ namespace ballast {
 
 // Sends what the gRPC library wants to say to `log` as events grpc.error and grpc.info
 // (the latter at level debug), instead of raw lines to standard error. For the whole
-// process; `log` must outlive all use of gRPC.
+// process, whose threads of gRPC end with it: `log` must never be destroyed.
 void RouteGrpcLog(EventLog& log);
 
 }  // namespace ballast

@@ -109,7 +109,8 @@ int Run(const Config& config, const ConfigSources& sources) {
   // Debian builds Abseil with the search for lock cycles, which gRPC's locks would pay for too.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const sigset_t signals = BlockSignals();
-  EventLog log(config.log_level, config.log_format == LogFormat::kJson);
+  // Never destroyed: threads of gRPC may write to it until the process is gone.
+  EventLog& log = *new EventLog(config.log_level, config.log_format == LogFormat::kJson);
   RouteGrpcLog(log);
   log.Write(Severity::kInfo, "daemon.starting", {{"version", Version()}, {"revision", Revision()}});
   for (const std::string& warning : config.warnings) {

@@ -11,6 +11,7 @@ namespace {
 using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr char kGood[] = R"(
 grpc: {listen: "127.0.0.1:0"}
@@ -209,6 +210,22 @@ TEST(ConfigTest, WarnsOfAVariableOfASectionThatNamesNoKey) {
   EXPECT_THAT(config->warnings,
               ElementsAre("env BALLAST_PLANNING_MIN_GIAN is no key and is ignored; nearest is "
                           "BALLAST_PLANNING_MIN_GAIN"));
+}
+
+TEST(ConfigTest, WarnsOfAPortThatTheNetworkReaches) {
+  const auto warnings = [](const std::string& grpc, const std::string& http) {
+    ConfigSources sources;
+    sources.settings = {"grpc.listen=" + grpc, "http.listen=" + http};
+    return ParseConfig(kGood, sources)->warnings;
+  };
+  EXPECT_THAT(warnings("127.0.0.1:7441", "[::1]:7442"), IsEmpty());
+  EXPECT_THAT(warnings("localhost:7441", ""), IsEmpty());
+  EXPECT_THAT(warnings("0.0.0.0:7441", "127.0.0.1:7442"),
+              ElementsAre("grpc.listen is 0.0.0.0:7441: there is no authentication, so whoever "
+                          "reaches that port may use it; keep it on a trusted network"));
+  EXPECT_THAT(warnings("[::]:7441", "planner3:7442"),
+              ElementsAre(HasSubstr("grpc.listen is [::]:7441"),
+                          HasSubstr("http.listen is planner3:7442")));
 }
 
 TEST(ConfigTest, PrintsEachValueWithItsSource) {
