@@ -48,8 +48,10 @@ absl::Status ControlLoop::CheckRequest(const SteeringRequest& request, const Rol
   if (request.call.over_ahead) input.rollout_idle = true;  // The coordinator judges the ranks.
   const SolveHold hold = policy_.ShouldSolve(input, now);
   if (!Forbids(hold)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "no plan can be made now: ", SolveHoldName(hold), "; the status names who is waited for"));
+  const bool waits_for_ranks = hold == SolveHold::kRanksMissing || hold == SolveHold::kCoverageLow;
+  return absl::FailedPreconditionError(
+      absl::StrCat("no plan can be made now: ", SolveHoldName(hold),
+                   waits_for_ranks ? "; the status names who is waited for" : ""));
 }
 
 // The plan that the call stands for, judged; or why there is none.
