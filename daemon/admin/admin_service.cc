@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "ballast/v1/admin.grpc.pb.h"
 #include "core/base/status_macros.h"
+#include "daemon/admin/grpc_status.h"
 #include "proto/wire/placement_wire.h"
 
 namespace ballast {
@@ -18,10 +21,6 @@ constexpr std::size_t kMaxIdBytes = 128;
 // Chosen: a page of text; it goes into the store, the log and the history of operations.
 constexpr std::size_t kMaxTextBytes = 4096;
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
-
 double UnixSeconds(absl::Time time) {
   return time == absl::InfinitePast() ? 0 : absl::ToDoubleSeconds(time - absl::UnixEpoch());
 }
@@ -29,6 +28,12 @@ double UnixSeconds(absl::Time time) {
 std::string VersionText(const PlanVersion& version) {
   return absl::StrCat(version.term, ".", version.sequence);
 }
+
+// Where calls are audited. Outlives all tickets.
+struct AuditTrail {
+  AuditLog& audit;
+  Clock& clock;
+};
 
 absl::Status CheckTexts(const OperationRequest& request) {
   const auto printable = [](char c) { return c > ' ' && c <= '~'; };
@@ -92,6 +97,60 @@ void Dispatch(const GroupHandle& group, SteeringCall call) {
   }
 }
 
+void Audit(const OperationRequest& request, const absl::Status& status, const std::string& detail,
+           const std::optional<SteeringResult>& result, const AuditTrail& trail) {
+  AuditRecord record;
+  record.time = trail.clock.WallNow();
+  record.who = request.who.substr(0, kMaxTextBytes);
+  record.method = request.method;
+  record.ep_group = request.ep_group;
+  record.operation_id = request.id.substr(0, kMaxIdBytes);
+  record.arguments = request.arguments.substr(0, kMaxTextBytes);
+  record.dry_run = request.dry_run;
+  record.result = absl::StatusCodeToString(status.code());
+  record.detail = detail;
+  if (result.has_value() && result->before.digest != Digest{}) {
+    record.before = result->before;
+    record.after = result->after;
+  }
+  trail.audit.Write(record);
+}
+
+// The ticket of an operation whose caller may go away before it ends: its end is audited then,
+// by the thread that brings it about.
+class AuditedTicket final : public SteeringTicket {
+ public:
+  AuditedTicket(std::shared_ptr<SteeringTicket> ticket, OperationRequest request,
+                const AuditTrail& trail)
+      : ticket_(std::move(ticket)), request_(std::move(request)), trail_(trail) {}
+
+  void OnPlan(const SteeringResult& result) override { ticket_->OnPlan(result); }
+  void OnEnd(const absl::Status& status, const SteeringResult& result) override {
+    ticket_->OnEnd(status, result);
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    ended_ = true;
+    if (!abandoned_) return;
+    Audit(request_, status, status.ok() ? result.detail : std::string(status.message()), result,
+          trail_);
+  }
+
+  // Nobody waits any more. False if it has ended: what came of it is known.
+  bool Abandon() {
+    absl::MutexLock lock(&mutex_);
+    abandoned_ = !ended_;
+    return abandoned_;
+  }
+
+ private:
+  const std::shared_ptr<SteeringTicket> ticket_;
+  const OperationRequest request_;
+  const AuditTrail trail_;
+  absl::Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
 class AdminService final : public v1::Admin::Service {
  public:
   explicit AdminService(const AdminServiceParts& parts) : parts_(parts) {}
@@ -144,7 +203,7 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status GetOperation(grpc::ServerContext*, const v1::GetOperationRequest* request,
                             v1::Operation* out) override {
     const absl::StatusOr<Operation> operation = parts_.operations.Get(request->operation_id());
-    if (!operation.ok()) return ToGrpc(operation.status());
+    if (!operation.ok()) return ToGrpcStatus(operation.status());
     Fill(*operation, out);
     return grpc::Status::OK;
   }
@@ -157,6 +216,8 @@ class AdminService final : public v1::Admin::Service {
   }
 
  private:
+  AuditTrail trail() const { return {parts_.audit, parts_.clock}; }
+
   static OperationRequest RequestOf(const char* method, const v1::Steering& steering,
                                     const std::string& own) {
     OperationRequest request;
@@ -206,8 +267,8 @@ class AdminService final : public v1::Admin::Service {
   }
 
   grpc::Status Refuse(const OperationRequest& request, const absl::Status& status) {
-    Audit(request, status, std::string(status.message()), std::nullopt);
-    return ToGrpc(status);
+    Audit(request, status, std::string(status.message()), std::nullopt, trail());
+    return ToGrpcStatus(status);
   }
 
   // Begins the operation, unless it is known already, and waits for its answer.
@@ -215,11 +276,18 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status Run(const OperationRequest& request, const Begin& begin, v1::Operation* out) {
     const absl::Status texts = CheckTexts(request);
     if (!texts.ok()) return Refuse(request, texts);
-    const absl::StatusOr<std::shared_ptr<SteeringTicket>> ticket = parts_.operations.Begin(request);
+    absl::StatusOr<std::shared_ptr<SteeringTicket>> ticket = parts_.operations.Begin(request);
     if (!ticket.ok()) return Refuse(request, ticket.status());
-    if (*ticket != nullptr) begin(*ticket);
-    const absl::StatusOr<Operation> operation =
-        parts_.operations.Await(request.id, parts_.patience);
+    std::shared_ptr<AuditedTicket> audited;
+    if (*ticket != nullptr) {
+      audited = std::make_shared<AuditedTicket>(*std::move(ticket), request, trail());
+      begin(audited);
+    }
+    absl::StatusOr<Operation> operation = parts_.operations.Await(request.id, parts_.patience);
+    if (operation.ok() && operation->state == OperationState::kRunning && audited != nullptr &&
+        !audited->Abandon()) {
+      operation = parts_.operations.Get(request.id);
+    }
     if (!operation.ok()) return Refuse(request, operation.status());
     absl::Status status = operation->status;
     if (operation->state == OperationState::kRunning) {
@@ -227,28 +295,10 @@ class AdminService final : public v1::Admin::Service {
           absl::StrCat("operation ", request.id, " is not answered yet; ask for it again"));
     }
     const std::string detail = operation->result.has_value() ? operation->result->detail : "";
-    Audit(request, status, status.ok() ? detail : std::string(status.message()), operation->result);
+    Audit(request, status, status.ok() ? detail : std::string(status.message()), operation->result,
+          trail());
     Fill(*operation, out);
-    return ToGrpc(status);
-  }
-
-  void Audit(const OperationRequest& request, const absl::Status& status, const std::string& detail,
-             const std::optional<SteeringResult>& result) {
-    AuditRecord record;
-    record.time = parts_.clock.WallNow();
-    record.who = request.who.substr(0, kMaxTextBytes);
-    record.method = request.method;
-    record.ep_group = request.ep_group;
-    record.operation_id = request.id.substr(0, kMaxIdBytes);
-    record.arguments = request.arguments.substr(0, kMaxTextBytes);
-    record.dry_run = request.dry_run;
-    record.result = absl::StatusCodeToString(status.code());
-    record.detail = detail;
-    if (result.has_value() && result->before.digest != Digest{}) {
-      record.before = result->before;
-      record.after = result->after;
-    }
-    parts_.audit.Write(record);
+    return ToGrpcStatus(status);
   }
 
   const AdminServiceParts parts_;

@@ -5,6 +5,7 @@
 #include "ballast/v1/query.grpc.pb.h"
 #include "daemon/admin/coverage_service.h"
 #include "daemon/admin/explain_service.h"
+#include "daemon/admin/grpc_status.h"
 #include "daemon/admin/health_service.h"
 #include "daemon/admin/load_query_service.h"
 #include "daemon/admin/plan_service.h"
@@ -65,8 +66,7 @@ class QueryService final : public v1::Query::CallbackService {
  private:
   static Reactor* Finish(Context* context, const absl::Status& status) {
     Reactor* reactor = context->DefaultReactor();
-    reactor->Finish(
-        grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())));
+    reactor->Finish(ToGrpcStatus(status));
     return reactor;
   }
 

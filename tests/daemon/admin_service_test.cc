@@ -1,6 +1,8 @@
 // Goal: the admin socket as a caller on the wire sees it. Method: a whole daemon in this
 // process with a store in memory, a raw stub on its Unix socket.
 
+#include "daemon/admin/admin_service.h"
+
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <sys/stat.h>
@@ -15,16 +17,23 @@
 #include "ballast/v1/admin.grpc.pb.h"
 #include "ballast/v1/query.grpc.pb.h"
 #include "core/base/clock.h"
+#include "core/store/in_memory_plan_store.h"
+#include "daemon/admin/admin_server.h"
 #include "daemon/app/daemon.h"
+#include "daemon/observe/store_health.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/base/temp_folder.h"
+#include "tests/daemon/fake_group.h"
 #include "tests/daemon/in_process_daemon.h"
+#include "tests/integration/child_process.h"
 
 namespace ballast {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -76,6 +85,10 @@ std::string Reflect(const std::shared_ptr<grpc::Channel>& channel, grpc::Status*
   call->Finish(status, nullptr);
   queue.Next(&tag, &ok);
   return answer;
+}
+
+std::vector<std::string> Lines(const std::string& path) {
+  return absl::StrSplit(ReadFile(path), '\n', absl::SkipEmpty());
 }
 
 class AdminServiceTest : public ::testing::Test {
@@ -273,6 +286,44 @@ TEST_F(AdminServiceTest, ASocketInUseOrAFileInItsPlaceIsNamed) {
   EXPECT_THAT(std::string(Daemon::Start(config, daemon_.log(), RealClock()).status().message()),
               HasSubstr("no socket"));
   EXPECT_EQ(ReadFile(config.admin_socket), "precious");
+}
+
+// The loops of the group do not turn before the caller has gone.
+TEST(AdminAuditTest, ACallThatTimedOutHasItsEndAuditedToo) {
+  const TempFolder folder;
+  const GroupConfig config = SmallGroup();
+  const LiveGroupConfig live(config);
+  InMemoryPlanStore store;
+  const std::uint64_t term = *store.BeginTerm();
+  StoreHealth observer;
+  std::string ignored;
+  const RolloutStart start = *RecoverGroup(config, store, term, &ignored);
+  OperationRegistry operations(RealClock());
+  RolloutLoop rollout(RolloutLoop::Parts{config, store, observer, RealClock()}, start, term);
+  ControlLoop control(config, rollout, observer, RealClock());
+  const GroupDirectory groups({{GroupConfigView(live), &control, &rollout}});
+  EventLog log("error", false);
+  const std::string audit_path = folder.File("audit.log");
+  const auto audit = *AuditLog::Open(audit_path, log);
+  const auto service =
+      MakeAdminService({groups, operations, *audit, log, RealClock(), absl::Milliseconds(1)});
+  const auto server = *AdminServer::Start(folder.File("admin.sock"), {service.get()});
+
+  const auto stub = v1::Admin::NewStub(
+      grpc::CreateChannel("unix:" + folder.File("admin.sock"), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  v1::PauseRequest request;
+  request.mutable_steering()->set_operation_id("late");
+  v1::Operation operation;
+  EXPECT_EQ(stub->Pause(&context, request, &operation).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(Lines(audit_path), ElementsAre(HasSubstr("\"result\":\"DEADLINE_EXCEEDED\"")));
+
+  rollout.RunOnceForTest();
+  EXPECT_THAT(Lines(audit_path),
+              ElementsAre(HasSubstr("DEADLINE_EXCEEDED"),
+                          AllOf(HasSubstr("\"operation_id\":\"late\""),
+                                HasSubstr("\"result\":\"OK\",\"detail\":\"paused\""))));
 }
 
 }  // namespace
