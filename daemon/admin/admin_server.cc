@@ -1,5 +1,6 @@
 #include "daemon/admin/admin_server.h"
 
+#include <fcntl.h>
 #include <grpc/support/time.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
@@ -11,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,6 +42,21 @@ class Reflection final : public grpc::ServerBuilderOption {
   const bool wanted_;
 };
 
+// Of the system error `error`: what a restart cures, and what it does not, are told apart.
+absl::Status FileFault(const std::string& path, int error) {
+  const std::string text = absl::StrCat("admin socket ", path, ": ", std::strerror(error));
+  const bool denied = error == EACCES || error == EPERM;
+  return denied ? absl::PermissionDeniedError(text) : absl::UnavailableError(text);
+}
+
+// gRPC does not say why it can not bind.
+absl::Status CheckFolder(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return absl::OkStatus();
+  return FileFault(path, errno);
+}
+
 absl::Status CannotListen(const std::string& path, const std::string& why) {
   return absl::ResourceExhaustedError(absl::StrCat("admin socket ", path, ": ", why));
 }
@@ -58,11 +75,11 @@ bool SomebodyListens(const std::string& path) {
 absl::Status RemoveLeftover(const std::string& path) {
   struct stat file = {};
   if (lstat(path.c_str(), &file) != 0) {
-    return errno == ENOENT ? absl::OkStatus() : CannotListen(path, std::strerror(errno));
+    return errno == ENOENT ? absl::OkStatus() : FileFault(path, errno);
   }
   if (!S_ISSOCK(file.st_mode)) return CannotListen(path, "there is a file that is no socket");
   if (SomebodyListens(path)) return CannotListen(path, "another process listens there");
-  if (unlink(path.c_str()) != 0) return CannotListen(path, std::strerror(errno));
+  if (unlink(path.c_str()) != 0) return FileFault(path, errno);
   return absl::OkStatus();
 }
 
@@ -81,6 +98,7 @@ class UnixServer final : public AdminServer {
     if (path_.size() > kMaxSocketPath) {
       return CannotListen(path_, absl::StrCat("longer than ", kMaxSocketPath, " bytes"));
     }
+    BALLAST_RETURN_IF_ERROR(CheckFolder(path_));
     BALLAST_RETURN_IF_ERROR(RemoveLeftover(path_));
     grpc::ServerBuilder builder;
     builder.SetOption(std::make_unique<Reflection>(true));
@@ -92,7 +110,7 @@ class UnixServer final : public AdminServer {
     umask(before);
     struct stat file = {};
     if (server_ == nullptr || stat(path_.c_str(), &file) != 0) {
-      return CannotListen(path_, "can not be made; does its folder exist?");
+      return CannotListen(path_, "can not be made");
     }
     return absl::OkStatus();
   }

@@ -22,8 +22,9 @@ inline constexpr int kMaxSocketPath = 107;
 class AdminServer {
  public:
   // A socket that nobody listens on, as a killed process leaves behind, is replaced.
-  // ResourceExhausted, naming the path: somebody listens there, it is no socket, or it can
-  // not be made. `services` must outlive the server.
+  // All errors name the path. PermissionDenied: its folder may not be written to. Unavailable:
+  // there is no such folder. ResourceExhausted: somebody listens there, it is no socket, or it
+  // can not be made. `services` must outlive the server.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       const std::string& path, const std::vector<grpc::Service*>& services);
   virtual ~AdminServer() = default;  // Ends calls within 5 s, removes the socket.

@@ -49,7 +49,9 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path
   if (!path.empty()) {
     fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0) {
-      return absl::UnavailableError(absl::StrCat("audit log ", path, ": ", std::strerror(errno)));
+      const bool denied = errno == EACCES || errno == EPERM;
+      const std::string fault = absl::StrCat("audit log ", path, ": ", std::strerror(errno));
+      return denied ? absl::PermissionDeniedError(fault) : absl::UnavailableError(fault);
     }
   }
   return std::unique_ptr<AuditLog>(new AuditLog(fd, path, log));

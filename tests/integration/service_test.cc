@@ -149,6 +149,7 @@ TEST_F(ServiceTest, EndsWithTheCodeOfItsFault) {
   EXPECT_EQ(ExitCode({"--set", "log.level=loud"}), 78);
   EXPECT_THAT(other_->Err(), HasSubstr("log.level is 'loud'"));
   EXPECT_EQ(ExitCode({"--set", "store.path=" + daemon_.File("nowhere/ballast.db")}), 74);
+  EXPECT_EQ(ExitCode({"--set", "admin.socket=" + daemon_.File("nowhere/admin.sock")}), 74);
 
   ASSERT_TRUE(daemon_.Start());
   EXPECT_EQ(ExitCode({"--set", "http.listen=127.0.0.1:0"}), 73);
@@ -169,6 +170,10 @@ TEST_F(ServiceTest, AFolderThatItMayNotWriteToIsAPermission) {
     daemon_.RunUnder({"/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"});
   }
   EXPECT_EQ(ExitCode(words), 77);
+  EXPECT_THAT(other_->Err(), HasSubstr(closed));
+  EXPECT_EQ(ExitCode({"--set", "admin.socket=" + closed + "/admin.sock"}), 77);
+  EXPECT_THAT(other_->Err(), HasSubstr(closed));
+  EXPECT_EQ(ExitCode({"--set", "admin.audit_path=" + closed + "/audit.log"}), 77);
   EXPECT_THAT(other_->Err(), HasSubstr(closed));
 
   ASSERT_EQ(chmod(daemon_.ConfigFile().c_str(), 0), 0);
