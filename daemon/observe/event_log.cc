@@ -8,21 +8,28 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 
 namespace ballast {
 namespace {
 
 std::string Quoted(absl::string_view text) {
-  return nlohmann::json(std::string(text))
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  // DEL is a control character too, and JSON lets it be.
+  return absl::StrReplaceAll(nlohmann::json(std::string(text))
+                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                             {{"\x7f", "\\u007f"}});
 }
 
 bool IsPlain(absl::string_view text) {
   if (text.empty()) return false;
-  return text.find_first_of(" \t\r\n\"=\\") == absl::string_view::npos;
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_iscntrl(static_cast<unsigned char>(c)) || absl::StrContains(" \"=\\", c);
+  });
 }
 
 constexpr absl::string_view kLevels[] = {"trace", "debug", "info", "warn", "error"};

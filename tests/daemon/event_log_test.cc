@@ -24,6 +24,11 @@ TEST(EventLogTest, LogfmtKeepsALineALine) {
             "event=a text=\"two\\nlines \\\"quoted\\\" a=b\"");
 }
 
+TEST(EventLogTest, LogfmtLetsNoControlCharacterThrough) {
+  EXPECT_EQ(FormatEvent(false, "a", {{"esc", "\x1b[2J"}, {"del", "\x7f"}, {"bell", "\a"}}),
+            "event=a esc=\"\\u001b[2J\" del=\"\\u007f\" bell=\"\\u0007\"");
+}
+
 TEST(EventLogTest, JsonIsJsonWhateverTheFieldsHold) {
   const std::string inside = FormatEvent(true, "a.b", {{"text", "\"\\\n\xff{}"}, {"n", "1"}});
   const nlohmann::json parsed = nlohmann::json::parse("{" + inside + "}");
