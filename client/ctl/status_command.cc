@@ -67,7 +67,7 @@ std::string CommandFor(const v1::GroupStatus& group) {
   constexpr std::pair<const char*, const char*> kStateOf[] = {
       {"ranks_missing", "gone"},    {"ranks_silent", "stale"}, {"ranks_nacked", "nacked"},
       {"ranks_lagging", "lagging"}, {"ranks_stale", "stale"},  {"ranks_ahead", "ahead"},
-      {"ranks_left", "left"},       {"ranks_ahead", "ahead"},
+      {"ranks_left", "left"},
   };
   const std::string& name = group.alarms().empty() ? "" : group.alarms(0).name();
   for (const auto& [alarm, state] : kStateOf) {
@@ -127,6 +127,7 @@ std::string NextStep(const v1::GroupStatus& group) {
 }
 
 bool IsHealthy(const v1::DaemonStatus& status) {
+  if (!status.deposed().empty()) return false;
   for (const v1::GroupStatus& group : status.groups()) {
     const bool complete = group.ranks_connected() == group.ranks() && group.active_everywhere();
     if (!group.alarms().empty() || (!complete && !group.observe_only())) return false;
@@ -135,10 +136,15 @@ bool IsHealthy(const v1::DaemonStatus& status) {
 }
 
 void PrintStatusTable(const v1::DaemonStatus& status, std::ostream& out) {
-  out << absl::StrCat("LEADER  ", OrDash(status.daemon_id()), "  term ", status.term(), "  up ",
+  out << absl::StrCat(status.deposed().empty() ? "LEADER  " : "DEPOSED  ",
+                      OrDash(status.daemon_id()), "  term ", status.term(), "  up ",
                       BriefSeconds(status.uptime_seconds()), "  version ", OrDash(status.version()),
                       "\n");
   PrintGroups(status, out);
+  if (!status.deposed().empty()) {
+    out << "NEXT  a later daemon has the store of this one (" << status.deposed()
+        << "): ask that one, and end this one\n";
+  }
   for (const v1::GroupStatus& group : status.groups()) {
     const std::string next = NextStep(group);
     if (!next.empty()) out << "NEXT  " << next << "\n";

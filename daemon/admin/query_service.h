@@ -28,6 +28,8 @@ struct QueryServiceParts {
   absl::Duration started = absl::ZeroDuration();  // Uptime of the clock at the daemon's start.
   std::string store_path = {};                    // Empty: in memory.
   std::function<std::vector<HealthCheck>()> readiness = {};  // Empty: no checks.
+  std::function<bool()> leads = {};                          // Empty: it does.
+  std::function<absl::Status()> deposed = {};                // Empty: it is not. Ok: the same.
 };
 
 // Answers ballast.v1.Query from the loops' views and the store. Read-only, thread-safe;

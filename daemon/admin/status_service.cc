@@ -149,6 +149,8 @@ absl::Status AnswerStatus(const QueryServiceParts& parts, const v1::GetStatusReq
   answer->set_term(parts.term);
   answer->set_uptime_seconds(absl::ToDoubleSeconds(now - parts.started));
   answer->set_now_unix_seconds(UnixSeconds(parts.clock.WallNow()));
+  answer->set_leads(!parts.leads || parts.leads());
+  if (parts.deposed) answer->set_deposed(std::string(parts.deposed().message()));
   for (const GroupHandle& group : parts.groups.all()) {
     if (!request.ep_group().empty() && request.ep_group() != group.config->name) continue;
     FillGroup(group, now, answer->add_groups());

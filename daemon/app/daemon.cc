@@ -124,7 +124,7 @@ class RunningDaemon final : public Daemon {
   }
 
   std::string StatusLine() const override {
-    std::string line = absl::StrCat("leader term ", term_);
+    std::string line = LeaderStatusText(term_, store_health_.Deposed());
     for (const GroupHandle& group : directory_->all()) {
       absl::StrAppend(&line, "; ",
                       GroupStatusText(*group.config, group.rollout->View(), clock_.Uptime()));
@@ -234,8 +234,8 @@ class RunningDaemon final : public Daemon {
                                                        config_.grpc_listen,
                                                        ": address in use or not of this machine"));
     }
-    UpdateServing();
     BALLAST_ASSIGN_OR_RETURN(listener_, ListenerAddress::Resolve(config_.grpc_listen, grpc_port_));
+    UpdateServing();
     return absl::OkStatus();
   }
 
@@ -243,6 +243,8 @@ class RunningDaemon final : public Daemon {
     QueryServiceParts parts{*directory_, *store_, clock_, term_, daemon_id_, started_};
     if (config_.store_kind == StoreKind::kSqlite) parts.store_path = config_.store_path;
     parts.readiness = [this] { return status_->Readiness(); };
+    parts.leads = [this] { return status_->Leads(); };
+    parts.deposed = [this] { return store_health_.Deposed(); };
     return parts;
   }
 
@@ -325,10 +327,10 @@ class RunningDaemon final : public Daemon {
   std::vector<std::unique_ptr<Group>> groups_;
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<StatusReport> status_;
+  std::optional<ListenerAddress> listener_;
   std::unique_ptr<SelfProbe> self_probe_;
   std::map<std::string, bool> serving_;  // As grpc.health.v1 was told.
   std::unique_ptr<grpc::Service> placement_;
-  std::optional<ListenerAddress> listener_;
   std::unique_ptr<grpc::Service> load_;
   std::unique_ptr<grpc::Service> query_;
   std::unique_ptr<AuditLog> audit_;

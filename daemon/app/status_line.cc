@@ -23,6 +23,11 @@ std::string AgeText(absl::Duration age) {
   return absl::StrCat(hours / 24, "d", hours % 24, "h");
 }
 
+std::string LeaderStatusText(std::uint64_t term, const absl::Status& deposed) {
+  if (deposed.ok()) return absl::StrCat("leader term ", term);
+  return absl::StrCat("DEPOSED: ", deposed.message());
+}
+
 std::string GroupStatusText(const GroupConfig& config, const RolloutView& view,
                             absl::Duration now) {
   const auto synced =

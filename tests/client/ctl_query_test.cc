@@ -134,6 +134,16 @@ TEST_F(CtlQueryTest, StatusShowsOneLineForAHealthyGroup) {
   EXPECT_THAT(run.out, Not(HasSubstr("NEXT")));
 }
 
+TEST_F(CtlQueryTest, StatusOfADeposedDaemonIsUnhealthyAndSaysSo) {
+  query_.status = HealthyStatus();
+  query_.status.set_deposed("term 7 is not the store's, 8");
+  const CtlRun run = Run({"status"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.out, HasSubstr("DEPOSED  ballastd-0  term 7"));
+  EXPECT_THAT(run.out, HasSubstr("NEXT  a later daemon has the store of this one (term 7 is not "));
+  EXPECT_THAT(run.out, Not(HasSubstr("LEADER")));
+}
+
 TEST_F(CtlQueryTest, StatusIsUnhealthyWithRanksMissing) {
   fake_.status.mutable_groups(0)->set_ranks_connected(1);
   AddAlarm("ranks_missing", "rank 1 missing");

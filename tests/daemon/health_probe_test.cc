@@ -4,13 +4,21 @@
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "ballast/v1/admin.grpc.pb.h"
+#include "ballast/v1/query.grpc.pb.h"
 #include "daemon/app/daemon.h"
 #include "daemon/store/sqlite_plan_store.h"
 #include "gmock/gmock.h"
@@ -24,6 +32,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 Config ConfigIn(const TempFolder& folder) {
   Config config = *ParseConfig(kSmallConfig);
@@ -37,6 +46,31 @@ Config ConfigIn(const TempFolder& folder) {
 // The bytes of a grpc.health.v1.HealthCheckResponse.
 constexpr char kServing[] = "\x08\x01";
 constexpr char kNotServing[] = "\x08\x02";
+
+// A client of the HTTP port that sends nothing.
+class Connection {
+ public:
+  explicit Connection(int port) : descriptor_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  Connection(Connection&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  ~Connection() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+
+  // The daemon has answered it, or closed it.
+  bool given_up() const {
+    char byte = 0;
+    return recv(descriptor_, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0 || errno != EAGAIN;
+  }
+
+ private:
+  int descriptor_;
+};
 
 class HealthProbeTest : public ::testing::Test {
  protected:
@@ -65,7 +99,7 @@ class HealthProbeTest : public ::testing::Test {
     return bytes;
   }
 
-  void Pause() const {
+  grpc::Status Pause() const {
     const auto stub = v1::Admin::NewStub(grpc::CreateChannel("unix:" + folder_.File("admin.sock"),
                                                              grpc::InsecureChannelCredentials()));
     grpc::ClientContext context;
@@ -74,7 +108,7 @@ class HealthProbeTest : public ::testing::Test {
     request.mutable_steering()->set_operation_id("p1");
     request.mutable_steering()->set_caller("test");
     v1::Operation operation;
-    stub->Pause(&context, request, &operation);
+    return stub->Pause(&context, request, &operation);
   }
 
   TempFolder folder_;
@@ -87,8 +121,8 @@ TEST_F(HealthProbeTest, AFreshDaemonIsAliveReadyAndServesEachService) {
                     HasSubstr("[+]self_probe ok: the gRPC listener answers")));
   const std::string ready = daemon_.Http("/readyz?verbose");
   EXPECT_THAT(ready, HasSubstr("200 OK"));
-  for (const char* check :
-       {"draining", "store", "leader", "config", "control/demo", "rollout/demo", "workers/demo"}) {
+  for (const char* check : {"not_draining", "store", "leader", "config", "control/demo",
+                            "rollout/demo", "workers/demo"}) {
     EXPECT_THAT(ready, HasSubstr(absl::StrCat("[+]", check, " ok")));
   }
   EXPECT_THAT(daemon_.Http("/readyz"), AllOf(HasSubstr("\r\n\r\nok\n"), Not(HasSubstr("leader"))));
@@ -106,6 +140,8 @@ TEST_F(HealthProbeTest, ADeposedDaemonSendsWorkersAwayAndAnswersQueriesOn) {
   EXPECT_THAT(daemon_.Http("/readyz?verbose&exclude=leader"),
               AllOf(HasSubstr("200 OK"), HasSubstr("[ ]leader excluded")));
   EXPECT_THAT(daemon_.Http("/readyz?exclude=store"), HasSubstr("503"));
+  EXPECT_THAT(daemon_.Http("/readyz?exclude=laeder"),
+              AllOf(HasSubstr("503"), HasSubstr("there is no check laeder to exclude\n")));
   EXPECT_THAT(daemon_.Http("/livez"), HasSubstr("200 OK"));
   // Told to gRPC with the next probe.
   while (Serving("ballast.v1.Placement") == kServing) {
@@ -116,6 +152,54 @@ TEST_F(HealthProbeTest, ADeposedDaemonSendsWorkersAwayAndAnswersQueriesOn) {
   EXPECT_EQ(Serving(""), kServing);
   // By now the daemon has found its own listener, on a wildcard address.
   EXPECT_THAT(daemon_.Http("/metrics"), HasSubstr("\nballast_self_probe_failures_total 0\n"));
+}
+
+TEST_F(HealthProbeTest, ADeposedDaemonSaysSoInItsStatus) {
+  const auto query = v1::Query::NewStub(daemon_.Channel());
+  v1::DaemonStatus status;
+  const auto ask = [&] {
+    grpc::ClientContext context;
+    ASSERT_TRUE(query->GetStatus(&context, v1::GetStatusRequest(), &status).ok());
+  };
+  ask();
+  EXPECT_TRUE(status.leads());
+  EXPECT_EQ(status.deposed(), "");
+  EXPECT_THAT(daemon_->StatusLine(), StartsWith("leader term 1; demo "));
+
+  ASSERT_EQ(*(*SqlitePlanStore::Open(folder_.File("ballast.db")))->BeginTerm(), 2);
+  Pause();
+  ask();
+  EXPECT_FALSE(status.leads());
+  EXPECT_EQ(status.deposed(), "term 1 is not the store's, 2");
+  EXPECT_THAT(daemon_->StatusLine(), StartsWith("DEPOSED: term 1 is not the store's, 2; demo "));
+}
+
+// A backup or a shell that holds the lock of the store for some seconds.
+TEST_F(HealthProbeTest, AStoreThatIsLockedRefusesACallAndIsReadyAllTheSame) {
+  {
+    auto other = SqliteDatabase::Open(folder_.File("ballast.db"), absl::ZeroDuration());
+    auto lock = SqliteTransaction::BeginWrite(*other);
+    ASSERT_TRUE(lock.ok()) << lock.status();
+    const grpc::Status refused = Pause();
+    // UNAVAILABLE is what gRPC says where nobody answers.
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::ABORTED);
+    EXPECT_THAT(refused.error_message(), HasSubstr("database is locked"));
+  }
+  EXPECT_THAT(daemon_.Http("/readyz"), HasSubstr("200 OK"));
+}
+
+TEST_F(HealthProbeTest, ConnectionsThatSayNothingDoNotHoldUpAProbe) {
+  // Where the machine is so slow that the daemon gives them up meanwhile, it is tried again.
+  for (int tries = 0; tries < 5; ++tries) {
+    std::vector<Connection> silent;
+    for (int i = 0; i < 16; ++i) silent.emplace_back(daemon_->http_port());
+    EXPECT_THAT(daemon_.Http("/livez"), HasSubstr("200 OK"));
+    if (std::none_of(silent.begin(), silent.end(),
+                     [](const Connection& connection) { return connection.given_up(); })) {
+      return;
+    }
+  }
+  FAIL() << "the probe was answered only after silent connections were closed";
 }
 
 }  // namespace
