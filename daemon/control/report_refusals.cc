@@ -12,18 +12,16 @@ void ReportRefusals::Add(RankId rank, const std::string& result, const std::stri
   {
     absl::MutexLock lock(&mutex_);
     const bool known = rank.value >= 0 && rank.value < num_ranks_;
-    const auto [entry, is_new] = last_.try_emplace(known ? rank.value : -1);
-    Refusal& last = entry->second;
-    const bool tell = is_new || last.result != result || now - last.told_at >= kShownFor;
-    last.result = result;
-    last.reason = reason;
-    last.at = now;
-    if (!tell) {
-      ++last.suppressed;
+    const int key = known ? rank.value : -1;
+    last_.insert_or_assign(key, Refusal{result, reason, now});
+    const auto [entry, is_new] = events_.try_emplace({key, result});
+    Event& event = entry->second;
+    if (!is_new && now - event.told_at < kShownFor) {
+      ++event.suppressed;
       return;
     }
-    last.told_at = now;
-    suppressed = std::exchange(last.suppressed, 0);
+    event.told_at = now;
+    suppressed = std::exchange(event.suppressed, 0);
   }
   observer_.OnReportRefused(group_, rank, result, reason, suppressed);
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -37,15 +38,19 @@ class ReportRefusals {
     std::string result;
     std::string reason;
     absl::Duration at;
-    absl::Duration told_at;  // Of the last event.
-    std::uint64_t suppressed = 0;
+  };
+  struct Event {
+    absl::Duration told_at;
+    std::uint64_t suppressed = 0;  // Since then.
   };
 
   const std::string group_;
   const int num_ranks_;
   GroupObserver& observer_;
   mutable absl::Mutex mutex_;
-  std::map<int, Refusal> last_ ABSL_GUARDED_BY(mutex_);  // By rank; -1: none of the group.
+  // By rank; -1: none of the group.
+  std::map<int, Refusal> last_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<int, std::string>, Event> events_ ABSL_GUARDED_BY(mutex_);  // And by result.
 };
 
 }  // namespace ballast

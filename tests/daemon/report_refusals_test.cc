@@ -37,8 +37,19 @@ TEST_F(ReportRefusalsTest, TellsOnceAMinuteForEachRankAndResult) {
   refusals_.Add(RankId(0), "implausible", "far", absl::Seconds(59));
   refusals_.Add(RankId(0), "implausible", "far", absl::Seconds(119));
   EXPECT_THAT(observer_.refused,
-              ElementsAre("demo 0 reset back 0", "demo 1 reset back 0", "demo 0 implausible far 59",
+              ElementsAre("demo 0 reset back 0", "demo 1 reset back 0", "demo 0 implausible far 0",
                           "demo 0 implausible far 0"));
+  refusals_.Add(RankId(0), "reset", "back", absl::Seconds(120));
+  EXPECT_EQ(observer_.refused.back(), "demo 0 reset back 59") << "of this result";
+}
+
+TEST_F(ReportRefusalsTest, ResultsThatTakeTurnsAreToldNoMoreOften) {
+  for (int second = 0; second < 60; ++second) {
+    refusals_.Add(RankId(0), second % 2 == 0 ? "reset" : "implausible", "", absl::Seconds(second));
+  }
+  EXPECT_THAT(observer_.refused, ElementsAre("demo 0 reset  0", "demo 0 implausible  0"));
+  EXPECT_EQ(refusals_.TextOf(RankId(0), absl::Seconds(60)),
+            "reports refused (implausible): , 1s ago");
 }
 
 TEST_F(ReportRefusalsTest, ARankOutOfTheGroupIsToldOfButNotShown) {
