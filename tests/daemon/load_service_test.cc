@@ -158,6 +158,22 @@ TEST_F(LoadServiceTest, CountsReportsOfTheWrongSize) {
               HasSubstr("ballast_reports_total{group=\"demo\",result=\"rejected_shape\"} 1"));
 }
 
+TEST_F(LoadServiceTest, ThreeRefusedReportsInARowEndTheStream) {
+  const auto reporter = Connect(0, 0);
+  v1::Credit credit;
+  for (const int rank : {7, 7, 0, 7, 7}) {
+    reporter->next.set_rank(rank);
+    ASSERT_TRUE(reporter->Write());
+    ASSERT_TRUE(reporter->stream->Read(&credit));
+    EXPECT_EQ(credit.reject().empty(), rank == 0);
+  }
+  ASSERT_TRUE(reporter->Write());
+  ASSERT_FALSE(reporter->stream->Read(&credit));
+  const grpc::Status status = reporter->stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "rank 7 out of [0, 2) of group demo");
+}
+
 // A control loop without a thread takes nothing of what waits: one rank has room for 64 reports.
 TEST_F(LoadServiceTest, TellsTheSenderAtOnceOfAReportThatItDropped) {
   LiveGroupConfig live(daemon_.group());
