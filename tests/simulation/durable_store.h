@@ -27,6 +27,11 @@ class DurableStore {
   // Version {0, 0}: all that are preparing.
   absl::Status Abort(PlanVersion version, std::uint64_t term);
 
+  // Of the last row, and of the one after it. {0, 0}: no row.
+  PlanVersion newest_version() const {
+    return rows_.empty() ? PlanVersion{} : rows_.back().id.version;
+  }
+  PlanVersion next_version() const { return {term_, rows_.size() + 1}; }
   const PlanId& newest_decided() const { return newest_decided_; }
   bool Decided(const PlanId& plan) const;
   bool Known(const PlanId& plan) const;  // Preparing or decided.

@@ -59,6 +59,7 @@ void SimulatedWorld::DrawProfile() {
   profile_.operator_aborts = Chance(200);
   profile_.repeats_plans = Chance(300);
   profile_.leaves = Chance(300);
+  profile_.second_store = Chance(250);
 }
 
 SimulationReport SimulatedWorld::Run() {
@@ -161,6 +162,9 @@ void SimulatedWorld::Handle(const Event& event) {
       if (coordinator_.has_value()) Propose();
       Schedule(Between(50, 400), EventKind::kPropose);
       return;
+    case EventKind::kCopyCommits:
+      if (!faults_over_) SendFromCopy(copy_plans_[event.ticket], SimulatedMessage::Kind::kCommit);
+      return;
     case EventKind::kGiveUp:
       if (event.ticket == worker.incarnation) GiveUpAlone(event.rank);
       return;
@@ -196,6 +200,7 @@ void SimulatedWorld::Post(const SimulatedMessage& message, bool to_daemon) {
 }
 
 void SimulatedWorld::InjectFault() {
+  if (profile_.second_store && Chance(300)) return WakeCopy();
   const int rank = Between(0, report_.ranks - 1);
   switch (Between(0, 4)) {
     case 0:
@@ -221,8 +226,9 @@ void SimulatedWorld::InjectFault() {
 void SimulatedWorld::EndFaults() {
   Trace("the faults end");
   faults_over_ = true;
-  leftovers_possible_ = profile_.harsh_network || profile_.ghosts;
+  leftovers_possible_ = profile_.harsh_network || profile_.ghosts || profile_.second_store;
   profile_ = FaultProfile();
+  RestartHoldersOfCopies();
 }
 
 bool SimulatedWorld::AtRest() const {

@@ -17,6 +17,7 @@ enum class PlantedBug {
   kGiveUpAlone,           // A rank that holds a decided plan forgets it after a while.
   kIgnoreGoodbye,         // The daemon goes on as if a rank that left were there.
   kAbortUnknownDecision,  // The daemon takes a lost answer of the store for a refusal.
+  kVoteByVersion,         // A rank votes with the version of its plan, not with the digest.
 };
 
 struct SimulationOptions {
@@ -40,8 +41,10 @@ struct SimulationReport {
   int refused = 0;
   int daemon_lives = 0;
   int worker_crashes = 0;
-  int leaves = 0;  // Goodbyes that the daemon has taken.
-  int points = 0;  // Points at which the first life could have died.
+  int leaves = 0;         // Goodbyes that the daemon has taken.
+  int second_plans = 0;   // Plans of a second store, see below.
+  int disagreements = 0;  // Votes that ranks have read as a disagreement.
+  int points = 0;         // Points at which the first life could have died.
   std::vector<std::string> trace;
 };
 
@@ -51,9 +54,12 @@ struct SimulationReport {
 // First a phase of faults: the daemon and workers crash and return, ranks leave on purpose
 // and come back as new processes, sessions break,
 // messages are late, doubled and overtake each other, the store refuses, hangs, or
-// commits and loses the answer, loading fails or takes too long. Each seed draws which
-// of them occur. Then the faults end, and the group must come to rest on the newest
-// decided plan and carry one more plan through.
+// commits and loses the answer, loading fails or takes too long, and a paused daemon wakes
+// whose store is a copy: it gives versions of the real store to other plans and carries
+// them to HELD on some of the ranks, under the term in force, so that no fence helps and
+// only the digests in the vote can tell. Each seed draws which of them occur. Then the faults end,
+// and the group must come to rest on the newest decided plan and carry one more plan through. A
+// rank that then holds a plan of the copy is started anew, as an operator would.
 //
 // The ranks run steps in lock-step: each begins a step, puts its vote into the
 // collective, and reads the reduced vote when all have voted. Between any two of these

@@ -44,6 +44,8 @@ TEST(RolloutSimulationTest, HoldsItsPromisesUnderEveryFault) {
     sum.daemon_lives += report.daemon_lives;
     sum.worker_crashes += report.worker_crashes;
     sum.leaves += report.leaves;
+    sum.second_plans += report.second_plans;
+    sum.disagreements += report.disagreements;
     sum.events += report.events;
   }
   // What the seeds went through must not be nothing.
@@ -54,6 +56,8 @@ TEST(RolloutSimulationTest, HoldsItsPromisesUnderEveryFault) {
   EXPECT_GT(sum.daemon_lives, 3 * kSeeds / 2);
   EXPECT_GT(sum.worker_crashes, kSeeds);
   EXPECT_GT(sum.leaves, kSeeds / 20);
+  EXPECT_GT(sum.second_plans, kSeeds / 4);
+  EXPECT_GT(sum.disagreements, kSeeds / 10);
   RecordProperty("events", sum.events);
 }
 
@@ -128,6 +132,7 @@ INSTANTIATE_TEST_SUITE_P(
                     PlantedCase{"JoinOnOldPlan", PlantedBug::kJoinOnOldPlan, "runs with"},
                     PlantedCase{"GiveUpAlone", PlantedBug::kGiveUpAlone, "dropped the decided"},
                     PlantedCase{"IgnoreGoodbye", PlantedBug::kIgnoreGoodbye, "which has left"},
+                    PlantedCase{"VoteByVersion", PlantedBug::kVoteByVersion, "runs with"},
                     PlantedCase{"AbortUnknownDecision", PlantedBug::kAbortUnknownDecision,
                                 "wants to abort the decided"}),
     [](const testing::TestParamInfo<PlantedCase>& planted) {

@@ -299,16 +299,18 @@ void SimulatedWorld::Welcome(const SimulatedMessage& hello) {
   Post(message, /*to_daemon=*/false);
 }
 
-void SimulatedWorld::Propose() {
+Digest SimulatedWorld::NewContent() {
   Digest digest{};
-  if (profile_.repeats_plans && past_.size() > 2 && Chance(500)) {
-    digest = past_[past_.size() - 1 - random_.Below(3)];
-  } else {
-    ++contents_;
-    for (int byte = 0; byte < 8; ++byte) {
-      digest[byte] = static_cast<std::uint8_t>(contents_ * 0x9e3779b97f4a7c15u >> (8 * byte));
-    }
+  ++contents_;
+  for (int byte = 0; byte < 8; ++byte) {
+    digest[byte] = static_cast<std::uint8_t>(contents_ * 0x9e3779b97f4a7c15u >> (8 * byte));
   }
+  return digest;
+}
+
+void SimulatedWorld::Propose() {
+  const bool repeats = profile_.repeats_plans && past_.size() > 2 && Chance(500);
+  const Digest digest = repeats ? past_[past_.size() - 1 - random_.Below(3)] : NewContent();
   Coordinator::Actions actions;
   const absl::Status status = coordinator_->Propose(digest, now(), &actions);
   if (!status.ok() && last_plan_proposed_) {
@@ -316,6 +318,54 @@ void SimulatedWorld::Propose() {
   }
   past_.push_back(digest);
   Execute(std::move(actions));
+}
+
+// A daemon that slept while its store was copied, or the other way round, has a plan of its
+// own under a version that the real store has given or will give to another one.
+void SimulatedWorld::WakeCopy() {
+  CopyPlan plan;
+  plan.id.version = Chance(700) ? store_.newest_version() : store_.next_version();
+  plan.id.digest = NewContent();
+  const int spared = Between(0, report_.ranks - 1);
+  for (int rank = 0; rank < report_.ranks; ++rank) {
+    if (rank != spared && Chance(600)) plan.ranks.push_back(rank);
+  }
+  ++report_.second_plans;
+  SendFromCopy(plan, Kind::kPrepare);
+  Schedule(Between(20, 300), EventKind::kCopyCommits, 0, copy_plans_.size());
+  copy_plans_.push_back(std::move(plan));
+}
+
+void SimulatedWorld::SendFromCopy(const CopyPlan& plan, Kind kind) {
+  for (const int rank : plan.ranks) {
+    const Worker& worker = workers_[rank];
+    if (!worker.alive || worker.session < 0) continue;
+    SimulatedMessage message;
+    message.kind = kind;
+    message.rank = rank;
+    message.session = worker.session;
+    message.nonce = ~std::uint64_t{0};  // Of no message of the real daemon.
+    message.term = term_;
+    message.plan = plan.id;
+    message.base = worker.participant->active();
+    message.from_copy = true;
+    Trace("the copy sends ", kind == Kind::kPrepare ? "Prepare " : "Commit ", PlanIdText(plan.id),
+          " to rank ", rank);
+    Post(message, /*to_daemon=*/false);
+  }
+}
+
+// No daemon may take back what a rank holds, so somebody must start the rank anew.
+void SimulatedWorld::RestartHoldersOfCopies() {
+  for (int rank = 0; rank < report_.ranks; ++rank) {
+    const Worker& worker = workers_[rank];
+    if (!worker.alive || !worker.participant->held().has_value()) continue;
+    for (const CopyPlan& plan : copy_plans_) {
+      if (worker.participant->held() != plan.id) continue;
+      CrashWorker(rank);
+      break;
+    }
+  }
 }
 
 void SimulatedWorld::TickDaemon() {

@@ -150,6 +150,7 @@ void SimulatedWorld::ReceiveAtWorker(const SimulatedMessage& message) {
   const int rank = message.rank;
   Worker& worker = workers_[rank];
   if (!worker.alive || sessions_[message.session].incarnation != worker.incarnation) return;
+  if (message.from_copy && faults_over_) return;
   const bool current = worker.session == message.session;
   if (!current && (!profile_.ghosts || message.kind == Kind::kWelcome)) return;
   Participant& participant = *worker.participant;
@@ -291,7 +292,7 @@ void SimulatedWorld::RunEngine(int rank) {
       break;
     case Worker::Stage::kVote: {
       Collective& collective = collectives_[worker.step];
-      collective.reduced = ReduceVotes(collective.reduced, worker.participant->Vote());
+      collective.reduced = ReduceVotes(collective.reduced, VoteOf(rank));
       ++collective.votes;
       worker.stage = Worker::Stage::kRead;
       break;
@@ -303,12 +304,21 @@ void SimulatedWorld::RunEngine(int rank) {
   Schedule(Between(1, 30), EventKind::kEngine, rank, worker.incarnation);
 }
 
+VoteWord SimulatedWorld::VoteOf(int rank) const {
+  const Participant& participant = *workers_[rank].participant;
+  const VoteWord vote = participant.Vote();
+  if (options_.bug != PlantedBug::kVoteByVersion || vote == VoteWord{}) return vote;
+  return MakeVote(participant.held()->version.sequence);
+}
+
 // Waits if not all ranks have voted.
 void SimulatedWorld::ReadVote(int rank) {
   Worker& worker = workers_[rank];
   const Collective& collective = collectives_[worker.step];
   if (collective.votes < report_.ranks) return;
-  worker.participant->OnVote(collective.reduced);
+  const bool is_own = collective.reduced == VoteOf(rank);
+  const VoteWord reduced = is_own ? worker.participant->Vote() : collective.reduced;
+  if (worker.participant->OnVote(reduced) == VoteResult::kDisagreed) ++report_.disagreements;
   worker.stage = Worker::Stage::kBegin;
   ++worker.step;
   if (worker.step == static_cast<int>(collectives_.size())) collectives_.emplace_back();

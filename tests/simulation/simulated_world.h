@@ -12,6 +12,7 @@
 #include "core/rollout/coordinator.h"
 #include "core/rollout/participant.h"
 #include "tests/simulation/durable_store.h"
+#include "tests/simulation/fault_profile.h"
 #include "tests/simulation/rollout_simulation.h"
 
 namespace ballast {
@@ -43,27 +44,11 @@ struct SimulatedMessage {
   PlanId base;
   NackCode nack = NackCode::kBusy;
   RankHello hello;
+  bool from_copy = false;  // Sent by the daemon with the copied store.
 };
 
 // Milliseconds of simulated time.
 using Millis = std::int64_t;
-
-// What one seed draws: which faults there are, and how often.
-struct FaultProfile {
-  bool harsh_network = false;  // Messages of one session overtake each other and double.
-  bool ghosts = false;         // Messages of an ended session still arrive.
-  int max_delay = 20;          // Of a message.
-  int store_permille = 0;      // Store calls that go wrong.
-  int point_permille = 0;      // Points at which the daemon dies.
-  int loader_permille = 0;     // Loads, and Prepares, that are refused.
-  int slow_permille = 0;       // Loads longer than the prepare timeout.
-  bool daemon_crashes = false;
-  bool worker_crashes = false;
-  bool leaves = false;
-  bool disconnects = false;
-  bool operator_aborts = false;
-  bool repeats_plans = false;  // New plans that have the content of older ones.
-};
 
 // The whole simulation; its parts are told apart by the source files.
 class SimulatedWorld {
@@ -88,7 +73,8 @@ class SimulatedWorld {
     kWorkerReturns,
     kFault,
     kPropose,
-    kGiveUp,  // Of PlantedBug::kGiveUpAlone.
+    kGiveUp,       // Of PlantedBug::kGiveUpAlone.
+    kCopyCommits,  // The daemon with the copied store decides.
   };
   struct Event {
     Millis at = 0;
@@ -136,6 +122,11 @@ class SimulatedWorld {
     PlanId last_active;  // For the checkers.
     std::optional<PlanId> last_committed;
   };
+  // A plan of the daemon with the copied store.
+  struct CopyPlan {
+    PlanId id;
+    std::vector<int> ranks;  // Not all.
+  };
   struct Collective {
     int votes = 0;
     VoteWord reduced = {~std::uint64_t{0}, ~std::uint64_t{0}};
@@ -177,8 +168,12 @@ class SimulatedWorld {
   void ReceiveAtDaemon(const SimulatedMessage& message);
   void ReceiveAnswer(const SimulatedMessage& message, Coordinator::Actions* actions);
   void Welcome(const SimulatedMessage& hello);
+  Digest NewContent();
   void Propose();
   void TickDaemon();
+  void WakeCopy();
+  void SendFromCopy(const CopyPlan& plan, Kind kind);
+  void RestartHoldersOfCopies();
 
   // simulated_fleet.cc
   void StartWorker(int rank);
@@ -194,6 +189,7 @@ class SimulatedWorld {
   void ScheduleLoadTick(int rank);
   void ContinueLoad(int rank);
   void RunEngine(int rank);
+  VoteWord VoteOf(int rank) const;
   void ReadVote(int rank);
   void BeginStep(int rank);
   void GiveUpAlone(int rank);
@@ -226,6 +222,7 @@ class SimulatedWorld {
   std::vector<StoreCall> store_calls_;
   std::uint64_t contents_ = 0;  // Plans made so far.
   std::vector<Digest> past_;
+  std::vector<CopyPlan> copy_plans_;
 
   std::vector<Worker> workers_;  // [ranks]
   std::uint64_t incarnations_ = 0;
