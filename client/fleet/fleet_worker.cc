@@ -150,6 +150,7 @@ class FleetWorker {
     shadow_router_ = std::make_unique<ReplicaRouter>(shadow_cell_, options.router);
     BALLAST_ASSIGN_OR_RETURN(session_,
                              WorkerSession::Create(std::move(options), setup.topology, loader_));
+    if (links_.on_start) links_.on_start(rank_, *session_);
     return absl::OkStatus();
   }
 
@@ -222,7 +223,8 @@ class FleetWorker {
     BALLAST_RETURN_IF_ERROR(SendPicks(step));
     links_.exchange.Word(step, rank_) = {
         .vote = session_->Vote(),
-        .digest_prefix = session_->active_digest_prefix(),
+        // Of the table that routes, not of the plan that should.
+        .digest_prefix = DigestPrefix(session_->router().table().id().digest),
         .version = session_->active().version,
         .wants_stop = links_.board.stop_requested() ? std::uint64_t{1} : 0};
     if (!links_.lockstep.Arrive(rank_)) return absl::AbortedError("another rank gave up");
@@ -260,7 +262,10 @@ class FleetWorker {
     BALLAST_ASSIGN_OR_RETURN(const TraceStep tokens,
                              source_->TokensOfStep(step - 1, SlotsOfSender(links_.setup, rank_)));
     const absl::Span<std::uint32_t> picks = links_.exchange.Outbox(step, rank_);
-    sender_.Send(tokens, session_->router(), picks);
+    const absl::Status sent = sender_.Send(tokens, session_->router(), *active_plan_, picks);
+    if (!sent.ok()) {
+      return absl::InternalError(absl::StrCat("step ", step, ", ", sent.message()));
+    }
     if (links_.options.report_form == ReportForm::kExpert) CountSent(picks);
     session_->counters().AddTokens(static_cast<std::uint64_t>(tokens.num_tokens()));
     shadow_router_->BeginStep();

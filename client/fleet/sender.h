@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "core/base/ids.h"
 #include "core/model/model_shape.h"
+#include "core/model/placement_plan.h"
 #include "core/model/topology.h"
 #include "core/routing/replica_router.h"
 #include "core/trace/trace_file.h"
@@ -20,10 +22,12 @@ class Sender {
   Sender(const ModelShape& shape, const Topology& topology) : shape_(shape), topology_(topology) {}
 
   // Routes all picks of `tokens` by `router`, whose step must have begun. Overwrites
-  // `picks`, [num_layers * num_slots], with the picks for each slot.
-  void Send(const TraceStep& tokens, ReplicaRouter& router, absl::Span<std::uint32_t> picks);
+  // `picks`, [num_layers * num_slots], with the picks for each slot. Internal, with the
+  // layer, slot and both experts, if a slot holds another expert by `plan` than was picked.
+  absl::Status Send(const TraceStep& tokens, ReplicaRouter& router, const PlacementPlan& plan,
+                    absl::Span<std::uint32_t> picks);
 
-  // The same, summed up per rank: [num_layers * num_ranks].
+  // The same without the check, summed up per rank: [num_layers * num_ranks].
   void SendToRanks(const TraceStep& tokens, ReplicaRouter& router, absl::Span<std::uint32_t> picks);
 
  private:

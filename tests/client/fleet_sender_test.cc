@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <numeric>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "client/fleet/sender.h"
@@ -40,7 +42,7 @@ class SenderTest : public ::testing::Test {
 TEST_F(SenderTest, SendsEveryPickToASlotOfItsExpert) {
   Sender sender(shape_, topology_);
   std::vector<std::uint32_t> picks(3 * 12, 999);
-  sender.Send(tokens_, *router_, absl::MakeSpan(picks));
+  EXPECT_TRUE(sender.Send(tokens_, *router_, plan_, absl::MakeSpan(picks)).ok());
   for (int layer = 0; layer < 3; ++layer) {
     std::vector<std::uint32_t> sent(8), wanted(8);
     for (int slot = 0; slot < 12; ++slot) {
@@ -57,7 +59,7 @@ TEST_F(SenderTest, PicksPerRankAreTheSumsOverItsSlots) {
   Sender sender(shape_, topology_);
   std::vector<std::uint32_t> per_slot(3 * 12);
   std::vector<std::uint32_t> per_rank(3 * 4, 999);
-  sender.Send(tokens_, *router_, absl::MakeSpan(per_slot));
+  EXPECT_TRUE(sender.Send(tokens_, *router_, plan_, absl::MakeSpan(per_slot)).ok());
   sender.SendToRanks(tokens_, *router_, absl::MakeSpan(per_rank));
   for (int layer = 0; layer < 3; ++layer) {
     for (int rank = 0; rank < 4; ++rank) {
@@ -70,8 +72,21 @@ TEST_F(SenderTest, PicksPerRankAreTheSumsOverItsSlots) {
 TEST_F(SenderTest, AStepWithoutTokensSendsNothing) {
   Sender sender(shape_, topology_);
   std::vector<std::uint32_t> picks(3 * 12, 999);
-  sender.Send(TraceStep(), *router_, absl::MakeSpan(picks));
+  EXPECT_TRUE(sender.Send(TraceStep(), *router_, plan_, absl::MakeSpan(picks)).ok());
   EXPECT_THAT(picks, ::testing::Each(0u));
+}
+
+TEST_F(SenderTest, NoticesAPickForASlotThatHoldsAnotherExpertByThePlan) {
+  Sender sender(shape_, topology_);
+  PlacementPlan served = plan_;
+  std::swap(served.expert_in_slot[1 * 12 + 2], served.expert_in_slot[1 * 12 + 3]);
+  std::vector<std::uint32_t> picks(3 * 12);
+  const absl::Status status = sender.Send(tokens_, *router_, served, absl::MakeSpan(picks));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::AnyOf(
+                  "layer 1, slot 2: is routed as expert 2, holds expert 3 by the active plan",
+                  "layer 1, slot 3: is routed as expert 3, holds expert 2 by the active plan"));
 }
 
 }  // namespace

@@ -6,12 +6,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "client/worker/plan_intake.h"
 #include "core/base/fingerprint.h"
 #include "core/model/placement_plan.h"
 #include "tests/client/fleet_test_shapes.h"
@@ -55,7 +57,8 @@ class FleetWorkerTest : public ::testing::Test {
   // Runs `num_real` workers next to `played`, the part of the test. Their exit statuses.
   std::vector<int> Serve(
       int num_real, const std::function<void()>& played = [] {}) {
-    const FleetLinks links = {options_, setup_, lockstep_, exchange_, board_, weights_, plans_};
+    const FleetLinks links = {options_, setup_,   lockstep_, exchange_,
+                              board_,   weights_, plans_,    on_start_};
     std::vector<int> statuses(num_real, -1);
     std::vector<std::thread> threads;
     for (int rank = 0; rank < num_real; ++rank) {
@@ -64,6 +67,15 @@ class FleetWorkerTest : public ::testing::Test {
     played();
     for (std::thread& thread : threads) thread.join();
     return statuses;
+  }
+
+  // Rank 2 routes by the table of `plan`, whatever its session serves.
+  void RouteBy(const PlacementPlan& plan) {
+    on_start_ = [this, plan](RankId rank, WorkerSession& session) {
+      if (rank != RankId(2)) return;
+      const PlanIntake intake(setup_.shape, setup_.topology, rank);
+      session.tables().Install(intake.Make(plan)->table);
+    };
   }
 
   std::uint64_t InitialPrefix() const { return DigestPrefix(PlanDigest(setup_.shape, plan_)); }
@@ -81,6 +93,7 @@ class FleetWorkerTest : public ::testing::Test {
   WeightMemory weights_;
   PlanBoard plans_;
   PlacementPlan plan_;
+  std::function<void(RankId, WorkerSession&)> on_start_;
 };
 
 TEST_F(FleetWorkerTest, RecordsEveryStepOnce) {
@@ -132,6 +145,27 @@ TEST_F(FleetWorkerTest, NoticesTwoPlansInOneStep) {
   EXPECT_THAT(statuses, ::testing::Each(1));
   EXPECT_THAT(Reason(), HasSubstr("step 1: two plans in one step"));
   EXPECT_THAT(Reason(), HasSubstr("rank 3 by abc"));
+}
+
+TEST_F(FleetWorkerTest, NoticesATableThatIsNotOfTheActivePlan) {
+  PlacementPlan other = plan_;
+  // In layer 0, which begins here; these experts have one slot each.
+  std::reverse(other.expert_in_slot.begin() + 24, other.expert_in_slot.begin() + 256);
+  RouteBy(other);
+  EXPECT_THAT(Serve(kRanks), ::testing::Contains(1));
+  EXPECT_EQ(lockstep_.failure()->rank, 2);
+  EXPECT_THAT(Reason(), HasSubstr("step 1, layer 0, slot "));
+  EXPECT_THAT(Reason(), HasSubstr("by the active plan"));
+}
+
+TEST_F(FleetWorkerTest, NoticesATableOfOtherShares) {
+  PlacementPlan other = plan_;
+  --other.share[0];  // Slots 0 and 256 hold expert 0.
+  ++other.share[256];
+  RouteBy(other);
+  EXPECT_THAT(Serve(kRanks), ::testing::Contains(1));
+  EXPECT_THAT(Reason(), HasSubstr("step 1: two plans in one step"));
+  EXPECT_THAT(Reason(), HasSubstr("rank 2 by "));
 }
 
 TEST_F(FleetWorkerTest, NoticesPicksThatGetLost) {
