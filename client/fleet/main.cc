@@ -2,10 +2,13 @@
 // client library, against a real daemon.
 #include <CLI/CLI.hpp>
 
+#include "absl/synchronization/mutex.h"
 #include "client/fleet/fleet_options.h"
 #include "client/fleet/fleet_run.h"
 
 int main(int argc, char** argv) {
+  // Debian builds Abseil with the search for lock cycles, which a step would pay for.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app("Serving workers that replay a trace through the worker library.", "ballast_fleet");
   ballast::FleetOptions options;
   ballast::AddFleetOptions(app, options);

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "client/fleet/lockstep.h"
 #include "client/fleet/shared_region.h"
 #include "client/worker/worker_session.h"
@@ -241,6 +242,7 @@ class StallBench {
 };
 
 int Main(int argc, char** argv) {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // As in ballastd.
   Options options;
   for (int i = 1; i < argc; i += 2) {
     const std::string word = argv[i];

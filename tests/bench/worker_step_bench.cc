@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "client/worker/plan_intake.h"
 #include "client/worker/switch_point.h"
 #include "client/worker/worker_session.h"
@@ -144,6 +145,7 @@ double SwitchMicroseconds(const Fleet& fleet) {
 }
 
 int Main(int argc, char** argv) {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // As in ballastd.
   BenchTable table(argc, argv);
   FakeDaemon::Options options;
   options.heartbeat_period = absl::Milliseconds(10);
