@@ -21,6 +21,9 @@ class Backoff {
     limit_ = std::min(cap_, std::max(limit_, base_) * 2);
     return std::min(cap_, std::max(limit, base_)) * random_.Uniform();
   }
+  // A wait that the other end asked all of its peers for, longer by up to a half: they were
+  // asked at one moment and shall not come back at one.
+  absl::Duration Spread(absl::Duration wait) { return wait * (1 + 0.5 * random_.Uniform()); }
   // The last attempt was a success that lasted.
   void Reset() { limit_ = absl::ZeroDuration(); }
 

@@ -228,7 +228,8 @@ void SessionDriver::FinishClosing(absl::Duration now) {
   phase_ = Phase::kWaiting;
   deadline_ = absl::InfiniteDuration();
   if (welcomed_ && now - opened_at_ > kGoodSession) backoff_.Reset();
-  retry_at_ = now + std::exchange(retry_after_, absl::ZeroDuration()) + backoff_.Next();
+  retry_at_ =
+      now + backoff_.Spread(std::exchange(retry_after_, absl::ZeroDuration())) + backoff_.Next();
   {
     absl::MutexLock lock(&mutex_);
     last_error_ = why;

@@ -228,5 +228,20 @@ TEST(BackoffTest, WaitsWithFullJitterUpToACapThatDoubles) {
   EXPECT_LE(backoff.Next(), absl::Milliseconds(100));
 }
 
+TEST(BackoffTest, SpreadsAWaitThatAllWereAskedFor) {
+  // How many of 1000 workers come back in each tenth of the 5 s after a wait of 10 s.
+  std::vector<int> tenths(10);
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+    Backoff backoff(absl::Milliseconds(100), absl::Seconds(5), seed);
+    const absl::Duration wait = backoff.Spread(absl::Seconds(10));
+    ASSERT_GE(wait, absl::Seconds(10));
+    ASSERT_LT(wait, absl::Seconds(15));
+    ++tenths[(wait - absl::Seconds(10)) / absl::Milliseconds(500)];
+  }
+  EXPECT_THAT(tenths, testing::Each(testing::AllOf(testing::Gt(60), testing::Lt(150))));
+  EXPECT_EQ(Backoff(absl::Milliseconds(100), absl::Seconds(5), 1).Spread(absl::ZeroDuration()),
+            absl::ZeroDuration());
+}
+
 }  // namespace
 }  // namespace ballast
