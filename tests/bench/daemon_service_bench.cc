@@ -24,6 +24,9 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "client/worker/backoff.h"
+#include "client/worker/worker_session.h"
 #include "core/base/check.h"
 #include "tests/base/temp_folder.h"
 #include "tests/bench/bench_table.h"
@@ -117,26 +120,41 @@ class Fleet {
     return false;
   }
 
-  // Each worker connects anew once its share of `seconds` after `begin` has passed, and again
-  // where that failed, until all are welcome. Seconds from `begin` to the last attempt.
-  double ComeBack(BenchTime begin, double seconds) {
+  // Each worker connects anew after the waits of the library's Backoff, until all are welcome.
+  // Seconds from `begin`, when they lost the daemon, to the last attempt.
+  double ComeBack(BenchTime begin) {
+    struct Return {
+      Backoff backoff;
+      double due = 0;
+      bool tries = false;
+    };
+    std::vector<Return> returns;
+    for (std::size_t rank = 0; rank < workers_.size(); ++rank) {
+      const WorkerOptions defaults;
+      Backoff backoff(defaults.reconnect_base, defaults.reconnect_cap, rank + 1);
+      const double due = absl::ToDoubleSeconds(backoff.Next());
+      returns.push_back({backoff, due});
+    }
     double last = 0;
-    std::vector<bool> tried(workers_.size(), false);
     while (Seconds(begin, steady_clock::now()) < 60) {
       std::size_t welcome = 0;
       for (std::size_t rank = 0; rank < workers_.size(); ++rank) {
         Worker& worker = workers_[rank];
+        Return& back = returns[rank];
         const double now = Seconds(begin, steady_clock::now());
-        const double share = static_cast<double>(rank) / static_cast<double>(workers_.size());
-        if (tried[rank] ? worker.session->ended() : now >= seconds * share) {
-          tried[rank] = true;
+        if (back.tries && worker.session->ended()) {
+          back.tries = false;
+          back.due = now + absl::ToDoubleSeconds(back.backoff.Next());
+        }
+        if (!back.tries && now >= back.due) {
+          back.tries = true;
           last = now;
           worker.session.reset();
           channels_[rank] = OwnChannel(port_);
           worker.session = std::make_unique<FakeSession>(*group_, static_cast<int>(rank),
                                                          group_->initial, channels_[rank]);
         }
-        welcome += tried[rank] && worker.session->welcomed() ? 1 : 0;
+        welcome += back.tries && worker.session->welcomed() ? 1 : 0;
       }
       if (welcome == workers_.size()) break;
       std::this_thread::sleep_for(milliseconds(5));
@@ -341,6 +359,8 @@ bool SwitchOnce(Fleet& fleet, int round, std::uint64_t* step, double* took, doub
     plan = fleet.group().next;
     *spread = Seconds(fleet.group().first_prepare, fleet.group().last_prepare);
   }
+  // The vote of the step in which all hold it agrees; the next step is the plan's first.
+  std::this_thread::sleep_until(tick + milliseconds(10));
   *took = Seconds(closed, steady_clock::now());
   for (Worker& worker : fleet.workers()) {
     worker.session->Activate(plan);
@@ -394,17 +414,18 @@ void BenchReconnect(const Options& options) {
   options.table->Add("reconnect/500-at-once-synced", AwaitSynced(daemon, kWorkers, begin), "s",
                      {.target = 10});
 
-  // The workers notice at once, and come back evenly over one second.
+  // The workers notice at once, and come back as the library does.
   begin = steady_clock::now();
   BALLAST_CHECK(daemon.Kill());
   daemon.Launch();
-  const double back = fleet.ComeBack(begin, 1);
+  const double back = fleet.ComeBack(begin);
   options.table->Add("reconnect/500-after-kill-9-last-attempt", back, "s", {});
   options.table->Add("reconnect/500-after-kill-9-synced", AwaitSynced(daemon, kWorkers, begin), "s",
                      {.target = 10});
 }
 
 int Main(int argc, char** argv) {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // As in ballastd.
   if (argc == 2 && std::strcmp(argv[1], kDropServerFlag) == 0) return RunDropServer();
   Options options;
   bool json = false;
