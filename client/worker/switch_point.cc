@@ -6,6 +6,12 @@
 #include "core/base/fingerprint.h"
 
 namespace ballast {
+namespace {
+
+// More than one message of the daemon and one step bring forth between two TakeNews().
+constexpr std::size_t kRoomForActions = 16;
+
+}  // namespace
 
 SwitchPoint::SwitchPoint(PlanInHand active, const Size& size, const RouterOptions& router,
                          WeightLoader& loader, std::shared_ptr<Wakeup> wakeup)
@@ -17,6 +23,7 @@ SwitchPoint::SwitchPoint(PlanInHand active, const Size& size, const RouterOption
       participant_(active.id),
       active_(std::move(active)) {
   cell_.Install(active_.table);
+  actions_.reserve(kRoomForActions);
 }
 
 bool SwitchPoint::BeginStep(std::uint64_t step) {
@@ -58,12 +65,14 @@ void SwitchPoint::Switch(std::uint64_t step) {
   }
   loader_.Activate(next.id);
   cell_.Install(next.table);
+  router_.BeginStep();  // Lets go of the old table while active_ still has it.
   counters_.Activate(next.id, step);
   counting_.store(true, std::memory_order_release);
   {
     absl::MutexLock lock(&mutex_);
     BALLAST_CHECK(participant_.BeginStep(&actions_));
-    active_ = std::move(next);
+    // retired_ is empty: its plan came by a Prepare, after which the news were taken.
+    retired_ = std::exchange(active_, std::move(next));
     candidate_.reset();
     ++activations_;
     active_since_step_ = step;
@@ -82,8 +91,6 @@ void SwitchPoint::BeginCounting(std::uint64_t step) {
     active_since_step_ = step;
   }
   counters_.Activate(id, step);
-  LoadCounters::Snapshot before_any_plan;
-  counters_.TakePrevious(&before_any_plan);
   counting_.store(true, std::memory_order_release);
 }
 
@@ -142,8 +149,11 @@ void SwitchPoint::SetNumMoves(std::uint64_t num_moves) {
 }
 
 SwitchPoint::News SwitchPoint::TakeNews() {
-  absl::MutexLock lock(&mutex_);
+  PlanInHand retired;  // Freed after the lock, which the engine may wait for.
   News news;
+  news.actions.reserve(kRoomForActions);
+  absl::MutexLock lock(&mutex_);
+  std::swap(retired, retired_);
   news.actions.swap(actions_);
   news.disagreements = participant_.disagreements();
   news.activations = activations_;

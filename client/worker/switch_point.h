@@ -34,7 +34,8 @@ struct PlanInHand {
 
 // Where the engine thread and the connection thread meet: the Participant, and what
 // changes with it. The engine's calls are wait-free but for the steps around a switch;
-// then they take a mutex that guards a few assignments, never IO, checks or loading.
+// then they take a mutex that guards a few assignments, never IO, checks or loading. They
+// neither allocate nor free: the plan before the active one waits for TakeNews().
 class SwitchPoint {
  public:
   struct Size {
@@ -76,6 +77,7 @@ class SwitchPoint {
     std::uint64_t disagreements = 0;  // Since construction, as the next two.
     std::uint64_t activations = 0;
   };
+  // Also frees the plan that was active before the last switch.
   News TakeNews();
 
   struct View {
@@ -121,6 +123,7 @@ class SwitchPoint {
   Participant participant_ ABSL_GUARDED_BY(mutex_);
   Participant::Actions actions_ ABSL_GUARDED_BY(mutex_);
   PlanInHand active_ ABSL_GUARDED_BY(mutex_);
+  PlanInHand retired_ ABSL_GUARDED_BY(mutex_);  // Active before, not yet freed.
   std::optional<PlanInHand> candidate_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t activations_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t active_since_step_ ABSL_GUARDED_BY(mutex_) = 0;

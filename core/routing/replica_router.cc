@@ -29,11 +29,13 @@ ReplicaRouter::ReplicaRouter(TableCell& cell, const RouterOptions& options)
 
 bool ReplicaRouter::BeginStep() noexcept {
   if (cell_.generation_.load(std::memory_order_acquire) != seen_) {
+    std::shared_ptr<const PlacementTable> table;
     {
       std::lock_guard lock(cell_.mutex_);
       seen_ = cell_.generation_.load(std::memory_order_relaxed);
-      table_ = cell_.table_;
+      table = cell_.table_;
     }
+    table_.swap(table);
     if (table_ != nullptr) Resize();
   }
   return table_ != nullptr;

@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -21,7 +20,7 @@ class TableCell {
   // Makes `table` current. Threads see it at their next BeginStep().
   void Install(std::shared_ptr<const PlacementTable> table) {
     std::lock_guard lock(mutex_);
-    table_ = std::move(table);
+    table_.swap(table);  // If nobody else has the one before, it goes after the lock.
     generation_.fetch_add(1, std::memory_order_release);
   }
 
