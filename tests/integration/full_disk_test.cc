@@ -31,6 +31,7 @@ using ::testing::HasSubstr;
 
 constexpr char kRefused[] = "event=store.error call=propose";
 constexpr char kDecided[] = "event=plan.decided";
+constexpr char kMayNotMount[] = "neither a mount nor a user name space is permitted here";
 constexpr char kDone[] = "outcome=done";
 
 DaemonConfig ConfigOnDisk() {
@@ -59,9 +60,9 @@ class FullDiskTest : public ::testing::Test {
     if (mounted_) umount2(disk_.c_str(), MNT_DETACH);
   }
 
-  void Mount() {
+  bool Mount() {
     mounted_ = MountSmallDisk(disk_);
-    ASSERT_TRUE(mounted_) << "neither mount nor a user name space is permitted here";
+    return mounted_;
   }
 
   // Until not a byte more fits.
@@ -104,7 +105,7 @@ class FullDiskTest : public ::testing::Test {
 };
 
 TEST_F(FullDiskTest, WorkersKeepTheirPlanAndPlanningGoesOnOnceThereIsRoom) {
-  Mount();
+  if (!Mount()) GTEST_SKIP() << kMayNotMount;
   StartLine();
   Fill();
   // Small rows may still fit into what the log of the store holds already; then none do.
@@ -130,7 +131,7 @@ TEST_F(FullDiskTest, WorkersKeepTheirPlanAndPlanningGoesOnOnceThereIsRoom) {
 }
 
 TEST_F(FullDiskTest, ADaemonThatFindsNoRoomAtItsStartSaysSoAndEnds) {
-  Mount();
+  if (!Mount()) GTEST_SKIP() << kMayNotMount;
   ASSERT_TRUE(daemon_.Start());
   ASSERT_TRUE(daemon_.Kill());  // The log of the store stays, and has to grow.
   Fill();
