@@ -77,6 +77,7 @@ void LoaderThread::CarryOut(Orders orders) {
   if (orders.retire.has_value() && leftover_ == orders.retire) RetireLeftover();
   if (orders.drop) DropStaged();
   if (orders.load.has_value()) RunLoad(*std::move(orders.load));
+  if (orders.stop) RetireLeftover();
 }
 
 void LoaderThread::RunLoad(Load load) {

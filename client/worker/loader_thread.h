@@ -30,7 +30,8 @@ class LoaderThread {
 
   // `wakeup` is signalled when a completion can be taken.
   LoaderThread(WeightLoader& loader, std::shared_ptr<Wakeup> wakeup);
-  // Cancels a load, waits for it, and drops what was staged and never activated.
+  // Cancels a load, waits for it, drops what was staged and never activated, and retires the
+  // last activated plan if nobody has.
   ~LoaderThread();
 
   // Retires what the last activation left over, then stages.

@@ -63,8 +63,8 @@ class WeightLoader {
   // digest is the staged one; the version may be newer than at Stage(). May not fail.
   virtual void Activate(const PlanId& plan) noexcept = 0;
 
-  // All ranks run `plan`, or the next one is about to be staged: free what only the plan
-  // before it needed. Once per activation.
+  // All ranks run `plan`, or the next one is about to be staged, or the session ends: free
+  // what only the plan before it needed. Once per activation.
   virtual void Retire(const PlanId& plan) = 0;
 
   // Forget the plan of the last Stage() and free its memory.

@@ -404,7 +404,7 @@ TEST(SessionEndTest, DoesNotDropAPlanThatBecameActiveInTheLastMoment) {
   StepOf({worker.session.get()}, 1);
   ASSERT_TRUE(StepOf({worker.session.get()}, 2));
   worker.session.reset();
-  EXPECT_THAT(worker.loader.calls(), ElementsAre("stage 1", "activate 1"));
+  EXPECT_THAT(worker.loader.calls(), ElementsAre("stage 1", "activate 1", "retire 1"));
 }
 
 TEST(SessionEndTest, EndsManySessionsThatStartAtOnce) {

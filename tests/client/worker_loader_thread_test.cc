@@ -119,12 +119,22 @@ TEST_F(LoaderThreadTest, DropsAPlanThatWasStagedButNeverActivated) {
   EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "drop 1"));
 }
 
-TEST_F(LoaderThreadTest, DoesNotDropAnActivePlanAtTheEnd) {
+TEST_F(LoaderThreadTest, RetiresAnActivePlanAtTheEndAndDoesNotDropIt) {
   thread_->Stage(Request(1));
   Await();
   thread_->OnActivated(Id(1));
   thread_.reset();
-  EXPECT_THAT(loader_.calls(), ElementsAre("stage 1"));
+  EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "retire 1"));
+}
+
+TEST_F(LoaderThreadTest, RetiresNoPlanTwiceAtTheEnd) {
+  thread_->Stage(Request(1));
+  Await();
+  thread_->OnActivated(Id(1));
+  thread_->Retire(Id(1));
+  ASSERT_TRUE(loader_.AwaitCall("retire 1", kPatience));
+  thread_.reset();
+  EXPECT_THAT(loader_.calls(), ElementsAre("stage 1", "retire 1"));
 }
 
 TEST_F(LoaderThreadTest, EndsWhileALoadIsStuck) {
