@@ -20,6 +20,9 @@ constexpr absl::Duration kClosingTime = absl::Seconds(1);
 // Answers that wait for a peer that does not read. More orders are not read meanwhile.
 constexpr std::size_t kMaxOutbox = 64;
 
+// Ranks that disagree do so in each step until somebody acts; one event a second says it.
+constexpr absl::Duration kDisagreementPeriod = absl::Seconds(1);
+
 // Of a goodbye; the protocol takes 256 bytes.
 constexpr std::size_t kLongestReason = 200;
 
@@ -397,8 +400,10 @@ void SessionDriver::CarryOutNews(absl::Duration now) {
            absl::StrCat("since step ", view.active_since_step, ", ", view.active.num_moves,
                         " slots moved"));
     }
-    if (news.disagreements != disagreements_seen_) {
-      disagreements_seen_ = news.disagreements;
+    if (news.disagreements != disagreements_told_ &&
+        now - disagreement_at_ >= kDisagreementPeriod) {
+      disagreements_told_ = news.disagreements;
+      disagreement_at_ = now;
       Emit(WorkerEvent::Kind::kDigestDisagreement, PlanId{},
            absl::StrCat(news.disagreements, " votes so far"));
     }

@@ -128,7 +128,8 @@ class SessionDriver {
   std::uint64_t loading_nonce_ = 0;
   std::uint64_t progress_sent_ = 0;
   std::uint64_t activations_seen_ = 0;
-  std::uint64_t disagreements_seen_ = 0;
+  std::uint64_t disagreements_told_ = 0;
+  absl::Duration disagreement_at_ = -absl::InfiniteDuration();  // The last that was told.
 
   bool said_goodbye_ = false;  // In this session.
 

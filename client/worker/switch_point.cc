@@ -39,7 +39,10 @@ bool SwitchPoint::BeginStep(std::uint64_t step) {
 }
 
 VoteResult SwitchPoint::OnVote(const VoteWord& reduced) {
-  if (ReadVote(reduced) == VoteResult::kNotReady) return VoteResult::kNotReady;
+  if (ReadVote(reduced) == VoteResult::kNotReady) {
+    disagreed_ = false;
+    return VoteResult::kNotReady;
+  }
   VoteResult result;
   {
     absl::MutexLock lock(&mutex_);
@@ -47,7 +50,10 @@ VoteResult SwitchPoint::OnVote(const VoteWord& reduced) {
     switch_pending_ = participant_.state() == ParticipantState::kSwitching;
     PublishVote();
   }
-  if (result == VoteResult::kDisagreed) wakeup_->Signal();
+  // A disagreement that stands would wake the connection thread in each step.
+  const bool is_first = result == VoteResult::kDisagreed && !disagreed_;
+  disagreed_ = result == VoteResult::kDisagreed;
+  if (is_first) wakeup_->Signal();
   return result;
 }
 

@@ -112,7 +112,9 @@ class SwitchPoint {
   TableCell cell_;
   ReplicaRouter router_;
   LoadCounters counters_;
-  bool switch_pending_ = false;  // Engine thread only: the last vote agreed.
+  // Engine thread only: what the last vote came to.
+  bool switch_pending_ = false;
+  bool disagreed_ = false;
 
   std::atomic<std::uint64_t> vote_low_{0};
   std::atomic<std::uint64_t> step_{0};

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/fingerprint.h"
+#include "core/base/simulated_clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/load_wire.h"
@@ -327,6 +328,36 @@ TEST(SessionSwitchTest, TellsOfRanksThatHoldDifferentPlans) {
     return !log.heartbeats.empty() && log.heartbeats.back().digest_disagreements() == 1;
   }));
   EXPECT_FALSE(worker.session->BeginStep(2));
+}
+
+TEST(SessionSwitchTest, TellsOfADisagreementThatStandsOnceASecond) {
+  FakeDaemon daemon;
+  SimulatedClock clock;
+  TestWorker worker(daemon.address());
+  worker.options.clock = &clock;
+  worker.Start();
+  ASSERT_TRUE(worker.events.Await(WorkerEvent::Kind::kConnected));
+  const PlacementPlan plan = ShiftedPlan(SmallShape(), worker.topology, 1);
+  ASSERT_TRUE(daemon.SendPrepare(PrepareOf(plan, 73)));
+  daemon.AwaitAnswer(73, v1::WORKER_PHASE_PREPARED);
+  ASSERT_TRUE(daemon.SendCommit(OrderOf(plan, 74)));
+  daemon.AwaitAnswer(74, v1::WORKER_PHASE_HELD);
+  const auto disagree = [&](std::uint64_t step) {
+    worker.session->BeginStep(step);
+    EXPECT_EQ(worker.session->OnVote(ReduceVotes(worker.session->Vote(), MakeVote(12345))),
+              VoteResult::kDisagreed);
+  };
+  disagree(1);
+  EXPECT_TRUE(worker.events.Await(WorkerEvent::Kind::kDigestDisagreement));
+  for (std::uint64_t step = 2; step <= 50; ++step) disagree(step);
+  clock.Advance(absl::Milliseconds(500));
+  EXPECT_TRUE(daemon.Await([](const FakeDaemon::Log& log) {
+    return !log.heartbeats.empty() && log.heartbeats.back().digest_disagreements() == 50;
+  }));
+  EXPECT_EQ(worker.events.count(WorkerEvent::Kind::kDigestDisagreement), 1);
+  clock.Advance(absl::Milliseconds(600));
+  EXPECT_TRUE(worker.events.Await(WorkerEvent::Kind::kDigestDisagreement, 2));
+  EXPECT_EQ(worker.events.detail(WorkerEvent::Kind::kDigestDisagreement), "50 votes so far");
 }
 
 TEST(SessionSwitchTest, BeatsWithItsStepAndActivePlan) {
