@@ -61,7 +61,8 @@ endfunction()
 # ballast_test(NAME topology_test SRCS topology_test.cc DEPS model
 #   [LABELS golden] [TIMEOUT 60] [ARGS ...])
 # One binary, one ctest entry. TIMEOUT is in seconds of the release build; a sanitizer's preset
-# gives BALLAST_TEST_TIME_FACTOR times as many.
+# gives BALLAST_TEST_TIME_FACTOR times as many; waits inside of tests follow it by
+# tests/base/patience.h.
 set(BALLAST_TEST_TIME_FACTOR 1 CACHE STRING "What the tests' time limits are multiplied by")
 function(ballast_test)
   cmake_parse_arguments(arg "" "NAME;TIMEOUT" "SRCS;DEPS;PRIVATE_DEPS;LABELS;ARGS" ${ARGN})
@@ -81,7 +82,8 @@ function(ballast_test)
   endif()
   math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * ${BALLAST_TEST_TIME_FACTOR}")
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
-  set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+    ENVIRONMENT BALLAST_TEST_TIME_FACTOR=${BALLAST_TEST_TIME_FACTOR})
 endfunction()
 
 # ballast_benchmark(NAME ballast_pick_bench SRCS pick_bench.cc DEPS routing)

@@ -13,6 +13,7 @@
 #include <future>
 
 #include "core/base/clock.h"
+#include "tests/base/patience.h"
 
 namespace {
 constexpr std::time_t kStep = 3600;  // Seconds.
@@ -51,7 +52,8 @@ TEST(ClockStepTest, AWaitEndsInTimeThoughTheWallClockWasSetBack) {
     return RealClock().WaitUntil(mutex, absl::Condition(&released),
                                  RealClock().Uptime() + absl::Milliseconds(50));
   });
-  const std::future_status ended = held.wait_for(std::chrono::seconds(10));
+  const std::future_status ended =
+      held.wait_for(absl::ToChronoNanoseconds(Patience(absl::Seconds(10))));
   {
     absl::MutexLock lock(&mutex);
     released = true;

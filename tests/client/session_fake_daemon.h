@@ -17,11 +17,12 @@
 #include "ballast/v1/placement.grpc.pb.h"
 #include "core/base/clock.h"
 #include "proto/wire/session_wire.h"
+#include "tests/base/patience.h"
 
 namespace ballast {
 
 // Long enough for a loaded machine; a passing test never waits for it.
-inline constexpr absl::Duration kPatience = absl::Seconds(60);
+inline const absl::Duration kPatience = Patience(absl::Seconds(60));
 
 // A daemon without a mind: real gRPC on a free port, it records what workers say and
 // sends what the test tells it to. One worker at a time per service method is

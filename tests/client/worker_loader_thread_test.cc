@@ -7,6 +7,7 @@
 #include "client/worker/loader_thread.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/base/patience.h"
 #include "tests/client/worker_fake_loader.h"
 #include "tests/client/worker_test_plans.h"
 
@@ -16,7 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
+const absl::Duration kPatience = Patience(absl::Seconds(60));
 
 class LoaderThreadTest : public testing::Test {
  protected:

@@ -25,6 +25,7 @@
 #include "gtest/gtest.h"
 #include "tests/base/temp_folder.h"
 #include "tests/daemon/in_process_daemon.h"
+#include "tests/integration/child_process.h"
 
 namespace ballast {
 namespace {
@@ -144,8 +145,7 @@ TEST_F(HealthProbeTest, ADeposedDaemonSendsWorkersAwayAndAnswersQueriesOn) {
               AllOf(HasSubstr("503"), HasSubstr("there is no check laeder to exclude\n")));
   EXPECT_THAT(daemon_.Http("/livez"), HasSubstr("200 OK"));
   // Told to gRPC with the next probe.
-  while (Serving("ballast.v1.Placement") == kServing) {
-  }
+  ASSERT_TRUE(AwaitCondition([&] { return Serving("ballast.v1.Placement") != kServing; }));
   EXPECT_EQ(Serving("ballast.v1.Placement"), kNotServing);
   EXPECT_EQ(Serving("ballast.v1.Load"), kNotServing);
   EXPECT_EQ(Serving("ballast.v1.Query"), kServing);

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "proto/wire/session_wire.h"
 #include "tests/daemon/in_process_daemon.h"
+#include "tests/integration/child_process.h"
 
 namespace ballast {
 namespace {
@@ -81,11 +82,10 @@ TEST_F(SlowConsumerTest, IsClosedAndCountedWhileOthersAreServed) {
   const auto tells = [this](const char* sample) {
     return daemon_.Http("/metrics").find(sample) != std::string::npos;
   };
-  while (!tells("ballast_slow_consumers_closed_total{group=\"demo\"} 1")) {
-  }
+  ASSERT_TRUE(AwaitCondition(
+      [&] { return tells("ballast_slow_consumers_closed_total{group=\"demo\"} 1"); }));
   const char* const gone = "ballast_workers{group=\"demo\",state=\"gone\"} 1";
-  while (!tells(gone)) {
-  }
+  ASSERT_TRUE(AwaitCondition([&] { return tells(gone); }));
   while (stuck->stream->Read(&message)) EXPECT_FALSE(message.has_go_away());
   EXPECT_EQ(stuck->stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   // The other is still there.

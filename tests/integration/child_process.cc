@@ -14,11 +14,12 @@
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "tests/base/patience.h"
 #include "tests/integration/loopback.h"
 
 namespace ballast {
 
-const int kPatienceSeconds = 120 * BALLAST_TEST_TIME_FACTOR;
+const int kPatienceSeconds = static_cast<int>(absl::ToInt64Seconds(Patience(absl::Seconds(120))));
 
 bool AwaitCondition(const std::function<bool()>& done) {
   Clock& clock = RealClock();
