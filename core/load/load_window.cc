@@ -292,7 +292,7 @@ void LoadWindow::MaybeCloseBatch(absl::Duration now) {
 void LoadWindow::CloseBatch(std::uint64_t steps, absl::Duration now) {
   const absl::Duration time = now - *open_since_;
   const bool is_true =
-      !open_is_spoiled_ && !plausibility_.BatchIsDoubtful(progress_.MedianLastStep());
+      !open_is_spoiled_ && !plausibility_.BatchIsDoubtful(form_, progress_.MedianLastStep());
   if (open_picks_ > 0 && is_true) {
     if (open_has_slots_) {
       const double per_step = static_cast<double>(steps);

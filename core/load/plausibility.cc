@@ -2,41 +2,74 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 
 namespace ballast {
+namespace {
+
+constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
+
+std::uint64_t SaturatingSum(std::uint64_t a, std::uint64_t b) {
+  return a > kLargest - b ? kLargest : a + b;
+}
+
+std::uint64_t SumOf(absl::Span<const std::uint64_t> picks) {
+  // Without branches, so that the compiler makes vectors of it; 2^32 counts below 2^32 can not
+  // overflow.
+  std::uint64_t sum = 0;
+  std::uint64_t bits = 0;
+  for (const std::uint64_t count : picks) {
+    sum += count;
+    bits |= count;
+  }
+  if (bits >> 32 == 0) return sum;
+  return std::accumulate(picks.begin(), picks.end(), std::uint64_t{0}, SaturatingSum);
+}
+
+RateCheck::Gain RateGain(const ReportGain& gain) {
+  return {.picks = static_cast<double>(SumOf(gain.picks)),
+          .step_first = gain.step_first,
+          .steps = gain.steps};
+}
+
+}  // namespace
 
 Plausibility::Plausibility(const ModelShape& shape, const Topology& topology)
     : shape_(shape),
       topology_(topology),
-      received_(topology.num_ranks(), PlausibilityLimits::kFarAbove) {}
+      received_(topology.num_ranks(), PlausibilityLimits::kFarAbove),
+      sent_(topology.num_ranks(), PlausibilityLimits::kFarAboveSent) {}
 
 std::string Plausibility::Judge(RankId rank, ReportForm form, const ReportGain& gain) {
   return form == ReportForm::kSlot ? JudgeReceived(rank, gain) : JudgeSent(rank, gain);
 }
 
 void Plausibility::Begin(RankId rank, ReportForm form, std::uint64_t group_step) {
-  if (form == ReportForm::kSlot) received_.Add(rank, {}, group_step);
+  (form == ReportForm::kSlot ? received_ : sent_).Add(rank, {}, group_step);
 }
 
 std::string Plausibility::JudgeReceived(RankId rank, const ReportGain& gain) {
-  const double picks =
-      std::accumulate(gain.picks.begin(), gain.picks.end(), 0.0,
-                      [](double sum, std::uint64_t count) { return sum + double(count); });
-  const std::optional<RateCheck::Excess> excess = received_.Add(
-      rank, {.picks = picks, .step_first = gain.step_first, .steps = gain.steps}, gain.group_step);
+  const std::optional<RateCheck::Excess> excess =
+      received_.Add(rank, RateGain(gain), gain.group_step);
   if (!excess.has_value()) return "";
   return absl::StrCat("rank ", rank.value, ": received ", excess->rate, " picks a step, more than ",
                       PlausibilityLimits::kFarAbove, " times the median of the others, ",
                       excess->median, "; is the whole group's load counted on each rank?");
 }
 
-std::string Plausibility::JudgeSent(RankId rank, const ReportGain& gain) const {
+std::string Plausibility::JudgeSent(RankId rank, const ReportGain& gain) {
   std::string sums = JudgeSums(rank, gain);
   if (!sums.empty()) return sums;
+  const std::optional<RateCheck::Excess> excess = sent_.Add(rank, RateGain(gain), gain.group_step);
+  if (excess.has_value()) {
+    return absl::StrCat("rank ", rank.value, ": sent ", excess->rate, " picks a step, more than ",
+                        PlausibilityLimits::kFarAboveSent, " times the median of the others, ",
+                        excess->median);
+  }
   if (!OwnExpertsOnly(rank, gain)) return "";
   return absl::StrCat("rank ", rank.value,
                       ": sent picks to none but its own experts; are picks received reported as "
@@ -48,11 +81,12 @@ std::string Plausibility::JudgeSums(RankId rank, const ReportGain& gain) const {
   std::uint64_t largest = 0;
   int smallest_layer = 0;
   int largest_layer = 0;
-  const std::uint64_t expected = gain.tokens * static_cast<std::uint64_t>(shape_.top_k);
+  const std::uint64_t top_k = static_cast<std::uint64_t>(shape_.top_k);
+  const std::uint64_t expected = gain.tokens > kLargest / top_k ? kLargest : gain.tokens * top_k;
   for (int layer = 0; layer < shape_.num_layers; ++layer) {
     const absl::Span<const std::uint64_t> picks = gain.picks.subspan(
         static_cast<std::size_t>(layer) * shape_.num_experts, shape_.num_experts);
-    const std::uint64_t sum = std::accumulate(picks.begin(), picks.end(), std::uint64_t{0});
+    const std::uint64_t sum = SumOf(picks);
     if (gain.tokens > 0 && sum != expected) {
       return absl::StrCat("rank ", rank.value, ", layer ", layer, ": ", sum, " picks of ",
                           gain.tokens, " tokens, not ", expected, " (top-", shape_.top_k, ")");

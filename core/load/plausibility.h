@@ -41,17 +41,20 @@ class Plausibility {
 
   // Whether a batch that ends now has picks of a rank that may not be true, although no
   // report was refused: it is too early to tell whose fault it is. O(ranks).
-  bool BatchIsDoubtful(std::uint64_t group_step) const { return received_.AnyFarAbove(group_step); }
+  bool BatchIsDoubtful(ReportForm form, std::uint64_t group_step) const {
+    return (form == ReportForm::kSlot ? received_ : sent_).AnyFarAbove(group_step);
+  }
 
  private:
   std::string JudgeReceived(RankId rank, const ReportGain& gain);
-  std::string JudgeSent(RankId rank, const ReportGain& gain) const;
+  std::string JudgeSent(RankId rank, const ReportGain& gain);
   std::string JudgeSums(RankId rank, const ReportGain& gain) const;
   bool OwnExpertsOnly(RankId rank, const ReportGain& gain) const;
 
   const ModelShape& shape_;
   const Topology& topology_;
   RateCheck received_;
+  RateCheck sent_;
 };
 
 }  // namespace ballast

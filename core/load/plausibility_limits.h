@@ -15,6 +15,9 @@ struct PlausibilityLimits {
   // reports in a row, see RateCheck.
   static constexpr double kFarAbove = 16;
   static constexpr double kHalfLifeSteps = 100;
+  // The same for picks sent, which are what a rank's own requests make: one that does nothing
+  // but prefill, 8192 tokens a step, beside ranks that decode 8.
+  static constexpr double kFarAboveSent = 1024;
   // Ranks that must have reported before one is compared with them.
   static constexpr int kMinOthers = 3;
   // Picks of a report below which nothing is concluded from their distribution.

@@ -352,6 +352,45 @@ TEST_F(PlausibilityTest, TheSumOfEachLayerIsTokensTimesTopK) {
   EXPECT_EQ(window_.total_picks(), 160);
 }
 
+TEST_F(PlausibilityTest, ARankThatSendsFarMoreThanTheOthersIsNamed) {
+  for (int rank = 0; rank < 4; ++rank) Add(Sent(rank, 1, 100));
+  ASSERT_EQ(batches(), 1);
+  const LoadMatrix before = window_.estimate().mean;
+  for (std::uint64_t batch : {2, 3}) {
+    for (int rank = 0; rank < 3; ++rank) {
+      EXPECT_EQ(Add(Sent(rank, batch, 100)), ReportOutcome::kAccepted);
+    }
+    EXPECT_EQ(Add(Sent(3, batch, 1000000000000)),
+              batch == 2 ? ReportOutcome::kAccepted : ReportOutcome::kImplausible);
+    EXPECT_EQ(window_.estimate().mean, before);
+  }
+  EXPECT_THAT(window_.refusal(), HasSubstr("rank 3: sent "));
+  EXPECT_THAT(window_.refusal(), HasSubstr("more than 1024 times the median of the others"));
+}
+
+TEST_F(PlausibilityTest, ARankOfPrefillsBesideRanksThatDecodeIsTaken) {
+  for (std::uint64_t batch : {1, 2, 3, 4}) {
+    for (int rank = 0; rank < 4; ++rank) {
+      EXPECT_EQ(Add(Sent(rank, batch, rank == 3 ? 2000 : 2)), ReportOutcome::kAccepted);
+    }
+  }
+  EXPECT_EQ(batches(), 4);
+}
+
+TEST_F(PlausibilityTest, SumsOfALayerDoNotWrapAround) {
+  LoadReport report = Sent(0, 1, 0);
+  // 2^64 + 80 picks in each layer.
+  for (int layer = 0; layer < 2; ++layer) {
+    report.counts[layer * 8] = report.counts[layer * 8 + 1] = std::uint64_t{1} << 63;
+    report.counts[layer * 8 + 2] = 80;
+  }
+  report.tokens = 40;
+  EXPECT_EQ(Add(report), ReportOutcome::kImplausible);
+  report = Sent(1, 1, 1);
+  report.tokens = (std::uint64_t{1} << 63) + 40;
+  EXPECT_EQ(Add(report), ReportOutcome::kImplausible) << "nor does top-k times the tokens";
+}
+
 TEST_F(PlausibilityTest, LayersThatCanNotBelongToTheSameTokensAreNamed) {
   LoadReport report = Sent(2, 1, 100);
   for (int expert = 0; expert < 8; ++expert) report.counts[8 + expert] *= 2;
