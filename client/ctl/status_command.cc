@@ -100,9 +100,13 @@ std::string NextStep(const v1::GroupStatus& group) {
   const std::string& name = group.ep_group();
   const std::string see = absl::StrCat(".  See: ", CommandFor(group));
   if (!group.alarms().empty()) {
-    return absl::StrCat(name, ": ", group.alarms(0).detail(), "; ",
-                        IsIdle(group) ? "no new plan before that is mended" : ShowRollout(group),
-                        see);
+    // Of a second process of a rank that is there; planning goes on.
+    const bool harmless = group.alarms_size() == 1 && group.alarms(0).name() == "ranks_refused" &&
+                          group.ranks_connected() == group.ranks();
+    const std::string effect = !IsIdle(group) ? ShowRollout(group)
+                               : harmless     ? "planning goes on"
+                                              : "no new plan before that is mended";
+    return absl::StrCat(name, ": ", group.alarms(0).detail(), "; ", effect, see);
   }
   if (!IsIdle(group)) {
     return absl::StrCat(name, ": ", ShowRollout(group),

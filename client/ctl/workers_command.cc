@@ -113,14 +113,15 @@ void PrintWorkersTable(const v1::WorkerList& list, std::ostream& out) {
 
 void PrintGroupsTable(const v1::GroupList& list, std::ostream& out) {
   TextTable table({"GROUP", ">LAYERS", ">EXPERTS", ">TOP K", "RANKS", ">ROWS", ">SLOTS", ">SPARE",
-                   "PLANNER", "MODE", "PLAN"});
+                   "PLANNER", "MODE", "PLAN", ">MEMBERSHIP"});
   for (const v1::GroupInfo& group : list.groups()) {
     const std::uint32_t spare = group.slots() - group.shape().num_experts();
     table.AddLine({group.ep_group(), absl::StrCat(group.shape().num_layers()),
                    absl::StrCat(group.shape().num_experts()), absl::StrCat(group.shape().top_k()),
                    absl::StrCat(group.ranks_connected(), "/", group.ranks()),
                    absl::StrCat(group.rows()), absl::StrCat(group.slots()), absl::StrCat(spare),
-                   group.planner(), group.mode(), ShowPlan(group.decided())});
+                   group.planner(), group.mode(), ShowPlan(group.decided()),
+                   absl::StrCat(group.membership_gen())});
   }
   table.Print(out);
 }

@@ -55,6 +55,15 @@ Applies IsIn(RankState state) {
   return [state](const WorkerView& worker) { return worker.state == state && !worker.silent; };
 }
 
+// Tells why a rank is missing, or that a second process says it is one.
+void AddRefused(const RolloutView& rollout, absl::Duration now, std::vector<GroupAlarm>* alarms) {
+  std::vector<int> ranks =
+      RanksWhere(rollout, [](const WorkerView& worker) { return worker.refused.has_value(); });
+  if (ranks.empty()) return;
+  std::string text = FirstOf(ranks, RefusalText(*rollout.workers[ranks.front()].refused, now));
+  alarms->push_back({"ranks_refused", std::move(text), std::move(ranks)});
+}
+
 void AddMissing(const RolloutView& rollout, std::vector<GroupAlarm>* alarms) {
   std::vector<int> ranks = RanksWhere(rollout, IsIn(RankState::kGone));
   if (ranks.empty()) return;
@@ -93,6 +102,7 @@ void AddSilentReports(const GroupConfig& config, const RolloutView& rollout, con
 std::vector<GroupAlarm> AlarmsOf(const GroupConfig& config, const RolloutView& rollout,
                                  const LoadView& load, absl::Duration now) {
   std::vector<GroupAlarm> alarms;
+  AddRefused(rollout, now, &alarms);
   // One that only observes needs no sessions: its loads may come from outside.
   if (!config.policy.observe_only) AddMissing(rollout, &alarms);
   AddRanks(

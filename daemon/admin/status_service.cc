@@ -5,6 +5,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -25,13 +26,22 @@ double UnixSeconds(absl::Time time) {
   return time == absl::InfinitePast() ? 0 : absl::ToDoubleSeconds(time - absl::UnixEpoch());
 }
 
+// One moment on both clocks.
+struct Moment {
+  absl::Time wall;
+  absl::Duration uptime;
+};
+
+Moment Now(const QueryServiceParts& parts) { return {parts.clock.WallNow(), parts.clock.Uptime()}; }
+
 absl::Status UnknownGroup(const GroupDirectory& groups, const std::string& name) {
   return absl::NotFoundError(
       absl::StrCat("no EP group '", name, "' is configured; there are: ", groups.Names()));
 }
 
 void FillWorker(const GroupHandle& group, int rank, const RolloutView& rollout,
-                const LoadView& load, absl::Duration now, v1::WorkerStatus* out) {
+                const LoadView& load, const Moment& moment, v1::WorkerStatus* out) {
+  const absl::Duration now = moment.uptime;
   const WorkerView& worker = rollout.workers[rank];
   out->set_rank(rank);
   out->set_row(group.config->topology.row_of(RankId(rank)).value);
@@ -44,10 +54,16 @@ void FillWorker(const GroupHandle& group, int rank, const RolloutView& rollout,
   out->set_last_report_age_seconds(reported ? absl::ToDoubleSeconds(now - load.last_report[rank])
                                             : -1);
   out->set_step(std::max(worker.step, reported ? load.last_step[rank] : 0));
-  out->set_detail(worker.detail);
-  const std::optional<std::string> refusal = group.control->RefusalOf(RankId(rank));
-  if (!refusal.has_value()) return;
-  out->set_detail(worker.detail.empty() ? *refusal : absl::StrCat(worker.detail, "; ", *refusal));
+  std::vector<std::string> details;
+  if (!worker.detail.empty()) details.push_back(worker.detail);
+  if (worker.refused.has_value()) {
+    details.push_back(RefusalText(*worker.refused, now));
+    out->set_refused(worker.refused->reason);
+    out->set_refused_unix_seconds(UnixSeconds(moment.wall - (now - worker.refused->at)));
+  }
+  const std::optional<std::string> reports = group.control->RefusalOf(RankId(rank));
+  if (reports.has_value()) details.push_back(*reports);
+  out->set_detail(absl::StrJoin(details, "; "));
 }
 
 // Mean over the layers of what was predicted; 0 while the initial plan runs.
@@ -73,6 +89,7 @@ void FillRollout(const GroupHandle& group, const RolloutView& rollout, absl::Dur
   status->set_phase_age_seconds(absl::ToDoubleSeconds(now - rollout.phase_since));
   status->set_waiting_for(rollout.waiting_for);
   status->set_prepare_timeout_seconds(absl::ToDoubleSeconds(group.config->rollout.prepare_timeout));
+  status->set_membership_gen(rollout.membership_gen);
   status->set_plans_adopted(rollout.plans_adopted);
   status->set_moved_slots_total(rollout.moved_slots);
   if (!rollout.pause.paused) return;
@@ -94,7 +111,8 @@ void FillLoad(const LoadView& load, v1::GroupStatus* status) {
   status->set_last_decision(DecisionText(*load.last_solve));
 }
 
-void FillGroup(const GroupHandle& group, absl::Duration now, v1::GroupStatus* status) {
+void FillGroup(const GroupHandle& group, const Moment& moment, v1::GroupStatus* status) {
+  const absl::Duration now = moment.uptime;
   const RolloutView rollout = group.rollout->View();
   const LoadView load = group.control->View();
   status->set_ep_group(group.config->name);
@@ -109,7 +127,7 @@ void FillGroup(const GroupHandle& group, absl::Duration now, v1::GroupStatus* st
     for (const int rank : alarm.ranks) out->add_ranks(rank);
   }
   for (int rank = 0; rank < static_cast<int>(rollout.workers.size()); ++rank) {
-    FillWorker(group, rank, rollout, load, now, status->add_workers());
+    FillWorker(group, rank, rollout, load, moment, status->add_workers());
   }
 }
 
@@ -143,17 +161,17 @@ absl::StatusOr<const GroupHandle*> ChooseGroup(const GroupDirectory& groups,
 
 absl::Status AnswerStatus(const QueryServiceParts& parts, const v1::GetStatusRequest& request,
                           v1::DaemonStatus* answer) {
-  const absl::Duration now = parts.clock.Uptime();
+  const Moment moment = Now(parts);
   answer->set_version(Version());
   answer->set_daemon_id(parts.daemon_id);
   answer->set_term(parts.term);
-  answer->set_uptime_seconds(absl::ToDoubleSeconds(now - parts.started));
-  answer->set_now_unix_seconds(UnixSeconds(parts.clock.WallNow()));
+  answer->set_uptime_seconds(absl::ToDoubleSeconds(moment.uptime - parts.started));
+  answer->set_now_unix_seconds(UnixSeconds(moment.wall));
   answer->set_leads(!parts.leads || parts.leads());
   if (parts.deposed) answer->set_deposed(std::string(parts.deposed().message()));
   for (const GroupHandle& group : parts.groups.all()) {
     if (!request.ep_group().empty() && request.ep_group() != group.config->name) continue;
-    FillGroup(group, now, answer->add_groups());
+    FillGroup(group, moment, answer->add_groups());
   }
   if (answer->groups_size() > 0) return absl::OkStatus();
   return UnknownGroup(parts.groups, request.ep_group());
@@ -176,6 +194,7 @@ absl::Status AnswerGroups(const QueryServiceParts& parts, const v1::ListGroupsRe
     out->set_mode(rollout.pause.paused ? "paused" : observes ? "observes" : "adopts");
     out->set_ranks_connected(rollout.connected);
     EncodePlanId(rollout.decided, out->mutable_decided());
+    out->set_membership_gen(rollout.membership_gen);
   }
   return absl::OkStatus();
 }
@@ -188,8 +207,8 @@ absl::Status AnswerWorkers(const QueryServiceParts& parts, const v1::ListWorkers
     return absl::InvalidArgumentError(absl::StrCat(
         "no worker state '", state, "'; there are: ", absl::StrJoin(kWorkerStates, ", ")));
   }
-  const absl::Duration now = parts.clock.Uptime();
-  answer->set_now_unix_seconds(UnixSeconds(parts.clock.WallNow()));
+  const Moment moment = Now(parts);
+  answer->set_now_unix_seconds(UnixSeconds(moment.wall));
   for (const GroupHandle& group : parts.groups.all()) {
     if (!request.ep_group().empty() && request.ep_group() != group.config->name) continue;
     const RolloutView rollout = group.rollout->View();
@@ -200,7 +219,7 @@ absl::Status AnswerWorkers(const QueryServiceParts& parts, const v1::ListWorkers
     out->set_ranks(group.config->topology.num_ranks());
     for (int rank = 0; rank < static_cast<int>(rollout.workers.size()); ++rank) {
       if (!state.empty() && state != WorkerStateName(rollout.workers[rank].state)) continue;
-      FillWorker(group, rank, rollout, load, now, out->add_workers());
+      FillWorker(group, rank, rollout, load, moment, out->add_workers());
     }
   }
   if (answer->groups_size() > 0) return absl::OkStatus();

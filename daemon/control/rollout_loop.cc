@@ -28,6 +28,9 @@ constexpr absl::Duration kStayOut = absl::Seconds(30);
 // worker with a damaged number to use up those that are left.
 constexpr std::uint64_t kLargestLeap = std::uint64_t{1} << 32;
 
+// Chosen: above kStayOut, so that a twin that comes again and again is shown all the time.
+constexpr absl::Duration kRefusalShownFor = absl::Minutes(1);
+
 constexpr char kDeposed[] = "another daemon leads this store now";
 
 }  // namespace
@@ -55,6 +58,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       watch_(parts.config.topology.num_ranks(), parts.config.session),
       steps_(parts.config.topology.num_ranks(), parts.config.rollout.lagging_after),
       claims_(parts.config.topology.num_ranks()),
+      refusals_(parts.config.topology.num_ranks()),
       workers_(parts.config.topology.num_ranks()),
       disagreements_(parts.config.topology.num_ranks(), 0) {
   for (const RankId rank : membership_.left) {
@@ -102,6 +106,10 @@ bool RolloutLoop::Submit(SessionEvent event) {
   quota_.GiveBack(rank);
   if (link != nullptr) link->Close("the daemon's event queue is full; come back");
   return false;
+}
+
+void RolloutLoop::Refuse(RankId rank, const std::string& reason) {
+  refusals_.Add(rank, reason, clock_.Uptime());
 }
 
 RolloutFacts RolloutLoop::Facts() const {
@@ -222,6 +230,7 @@ bool RolloutLoop::Admit(const SessionEvent& event) {
                      event.membership_gen, ", this store has ", membership_.generation);
     observer_.OnWorker(config_.name, event.rank, "refused_membership", why);
     event.link->Close(why, kStayOut);
+    Refuse(event.rank, why);
     return false;
   }
   const int rank = event.rank.value;
@@ -241,6 +250,7 @@ bool RolloutLoop::Admit(const SessionEvent& event) {
       observer_.OnWorker(config_.name, event.rank, "refused_twin",
                          absl::StrCat(twice, ", which is newer and stays"));
       event.link->Close(absl::StrCat(twice, ": this one is older and stays out"), kStayOut);
+      Refuse(event.rank, absl::StrCat(twice, ", which is newer and stays"));
       return false;
   }
   return true;
@@ -251,6 +261,7 @@ void RolloutLoop::HandleHello(SessionEvent& event) {
   links_[rank] = std::move(event.link);
   watch_.Begin(event.rank, links_[rank], clock_.Uptime());
   steps_.Begin(event.rank);
+  refusals_.Clear(event.rank);
   workers_[rank].incarnation = event.hello.incarnation;
   workers_[rank].active = event.hello.active;
   disagreements_[rank] = 0;
@@ -607,6 +618,7 @@ void RolloutLoop::UpdateView() {
     }
     workers_[rank].held = HeldBy(RankId(rank));
     workers_[rank].silent = false;
+    workers_[rank].refused = ShownRefusal(RankId(rank), view.turned);
     if (const auto silence = watch_.Silence(RankId(rank), view.turned); silence.has_value()) {
       ++silent;
       if (view.waiting_for.empty()) view.waiting_for = absl::StrCat("rank ", rank, " ", *silence);
@@ -629,6 +641,13 @@ void RolloutLoop::UpdateView() {
   absl::MutexLock lock(&mutex_);
   view_ = std::move(view);
   facts_ = std::move(facts);
+}
+
+std::optional<HelloRefusal> RolloutLoop::ShownRefusal(RankId rank, absl::Duration now) const {
+  const std::optional<HelloRefusal> refusal = refusals_.Of(rank);
+  const bool is_missed = links_[rank.value] == nullptr && !config_.policy.observe_only;
+  if (!refusal.has_value() || is_missed || now - refusal->at <= kRefusalShownFor) return refusal;
+  return std::nullopt;
 }
 
 // What the rank has loaded, is to keep, and does not run yet.

@@ -22,6 +22,7 @@
 #include "daemon/control/decision_recorder.h"
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
+#include "daemon/control/hello_refusals.h"
 #include "daemon/control/plan_publisher.h"
 #include "daemon/control/rank_claims.h"
 #include "daemon/control/rank_quota.h"
@@ -58,6 +59,9 @@ class RolloutLoop final : public PlanPublisher {
   // Thread-safe, never blocks. False, with the link closed, if the queue is full or holds too
   // much of this rank: the session starts over. Its end, kDisconnect, is never lost.
   bool Submit(SessionEvent event);
+
+  // A Hello in the name of `rank` that was refused before it came here. Thread-safe.
+  void Refuse(RankId rank, const std::string& reason);
 
   // Queues what an operator asks for; the ticket tells how it went, Unavailable if the
   // queue is full or the loop has ended. Thread-safe, never blocks. kForce: see ControlLoop.
@@ -129,6 +133,7 @@ class RolloutLoop final : public PlanPublisher {
   void NoticeSessions();
   void NoticeState(RankId rank, RankState state, const std::string& detail);
   void UpdateView();
+  std::optional<HelloRefusal> ShownRefusal(RankId rank, absl::Duration now) const;
   std::optional<PlanId> HeldBy(RankId rank) const;
   std::shared_ptr<const PlacementPlan> PlanOf(const Digest& digest) const;
 
@@ -160,6 +165,7 @@ class RolloutLoop final : public PlanPublisher {
   SessionWatch watch_;
   StepWatch steps_;
   RankClaims claims_;
+  HelloRefusals refusals_;
   std::atomic<bool> deposed_{false};
   std::vector<WorkerView> workers_;           // [num_ranks]
   std::vector<std::uint64_t> disagreements_;  // [num_ranks]

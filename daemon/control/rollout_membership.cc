@@ -43,6 +43,7 @@ bool RolloutLoop::TakeBack(const SessionEvent& event) {
   if (!SetMembership(std::move(next))) {
     claims_.End(event.rank);
     event.link->Close("the store does not take the rank back now; come back");
+    Refuse(event.rank, "the store does not take the rank back now");
     return false;
   }
   if (joins) {

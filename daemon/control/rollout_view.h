@@ -10,6 +10,7 @@
 #include "core/base/ids.h"
 #include "core/rollout/rollout_state.h"
 #include "core/store/plan_store.h"
+#include "daemon/control/hello_refusals.h"
 
 namespace ballast {
 
@@ -21,6 +22,9 @@ struct WorkerView {
   std::uint64_t step = 0;
   bool silent = false;  // Has a session and says nothing; `state` is kStale.
   std::string detail;
+  // A process that said it is this rank and was not taken: of a rank that is missed until one
+  // is taken, else for a minute.
+  std::optional<HelloRefusal> refused;
 };
 
 // What the rollout knows, copied out for status and metrics.

@@ -110,7 +110,10 @@ class SessionReactor final : public SessionStream {
                                               "' is configured; there are: ", groups_.Names()));
     }
     absl::Status status = CheckHello(*group->config, *hello);
-    if (!status.ok()) return status;
+    if (!status.ok()) {
+      group->rollout->Refuse(hello->state.rank, std::string(status.message()));
+      return status;
+    }
     group_ = group;
     rank_ = hello->state.rank;
     DaemonWelcome welcome;

@@ -72,6 +72,26 @@ TEST_F(CtlGoldenTest, WorkersOfOneGroupInOneState) {
   ExpectGoldens("workers_gone", {"workers", "--group", "prefill0", "--state", "gone"}, 0);
 }
 
+TEST_F(CtlGoldenTest, ARefusedRankIsShownWithTheReason) {
+  daemon_.prefill().Refuse(1, "rank 1: worker has experts 8, the configuration says 4");
+  daemon_.Advance(absl::Seconds(4));
+  ExpectGoldens("status_refused", {"status", "--group", "prefill0"}, 1);
+  ExpectGoldens("workers_refused", {"workers", "--group", "prefill0"}, 0);
+  daemon_.prefill().Connect(1);
+  EXPECT_EQ(Run({"workers", "--group", "prefill0"}).out.find("refused"), std::string::npos);
+}
+
+// Two processes say that they are one rank.
+TEST_F(CtlGoldenTest, ARefusedSecondProcessHoldsNothingUp) {
+  daemon_.decode().Refuse(2,
+                          "two processes are rank 2: incarnation 41136 and incarnation 41138, "
+                          "which is newer and stays");
+  daemon_.Advance(absl::Seconds(4));
+  const CtlRun run = Run({"status", "--group", "decode0"});
+  EXPECT_EQ(run.exit_code, 1);
+  ExpectGolden("status_twin.table", run.out);
+}
+
 TEST_F(CtlGoldenTest, Groups) { ExpectGoldens("groups", {"groups"}, 0); }
 
 TEST_F(CtlGoldenTest, PlansWithOneThatAWorkerRefused) {

@@ -53,6 +53,12 @@ class HandTurnedGroup {
 
   void Disconnect(int rank) { Submit(EventOf(rank, Kind::kDisconnect)); }
 
+  // A Hello in the name of the rank that does not match.
+  void Refuse(int rank, const std::string& reason) {
+    rollout_->Refuse(RankId(rank), reason);
+    Turn();
+  }
+
   // The rank answers what it was sent last.
   void Answer(int rank, Kind kind, Nack nack = {}) {
     SessionEvent event = EventOf(rank, kind);

@@ -97,6 +97,18 @@ TEST_F(DaemonTest, RefusesAWorkerThatDoesNotMatchAndNamesBothValues) {
   const grpc::Status status = EndOfSession(message);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(), "rank 1: worker has slots 3, the configuration says 2");
+  // The view is made anew each turn.
+  v1::WorkerStatus worker;
+  const absl::Duration deadline = RealClock().Uptime() + absl::Seconds(60);
+  while (worker.refused().empty() && RealClock().Uptime() < deadline) {
+    grpc::ClientContext context;
+    v1::DaemonStatus answer;
+    ASSERT_TRUE(v1::Query::NewStub(channel_)->GetStatus(&context, {}, &answer).ok());
+    worker = answer.groups(0).workers(1);
+  }
+  EXPECT_EQ(worker.refused(), "worker has slots 3, the configuration says 2");
+  EXPECT_GT(worker.refused_unix_seconds(), 0);
+  EXPECT_EQ(worker.state(), "gone");
 }
 
 TEST_F(DaemonTest, RefusesAnUnknownGroupAndNamesThoseThatAre) {

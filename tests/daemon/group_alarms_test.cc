@@ -83,6 +83,15 @@ TEST_F(GroupAlarmsTest, NamesEachStateInItsOwnWords) {
                                     "ranks_ahead: rank 3 is ahead of this store (1)"));
 }
 
+TEST_F(GroupAlarmsTest, SaysWhyARankIsNotTaken) {
+  SetState(2, RankState::kGone);
+  rollout_.workers[2].refused =
+      HelloRefusal{"worker has row 1, the configuration says 0", kNow - absl::Seconds(4)};
+  EXPECT_THAT(Alarms(), ElementsAre("ranks_refused: rank 2 refused 4s ago: worker has row 1, the "
+                                    "configuration says 0 (1)",
+                                    "ranks_missing: rank 2 missing (1)"));
+}
+
 TEST_F(GroupAlarmsTest, SaysHowManyMoreThereAre) {
   SetState(1, RankState::kStale);
   SetState(3, RankState::kStale, "runs 7.41");

@@ -132,6 +132,8 @@ TEST_F(MembershipTest, AGenerationThatCanNotBeIsRefusedAndChangesNothing) {
     EXPECT_THAT(links_[3]->closed, HasSubstr(absl::StrCat("rank 3: knows membership generation ",
                                                           impossible, ", this store has 0")));
     EXPECT_THAT(observer_.workers, Contains("rank 3 refused_membership"));
+    ASSERT_TRUE(loop_->View().workers[3].refused.has_value());
+    EXPECT_THAT(loop_->View().workers[3].refused->reason, HasSubstr("membership generation"));
     EXPECT_EQ(store_.Membership("demo")->generation, 0);
     EXPECT_EQ(loop_->View().membership_gen, 0);
     EXPECT_EQ(loop_->View().workers[3].incarnation, 103);  // The session that was there stays.

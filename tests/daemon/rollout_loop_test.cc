@@ -210,6 +210,47 @@ TEST_F(RolloutLoopTest, TheNewerOfTwoProcessesHasTheRankAndTheOlderStaysOut) {
   EXPECT_EQ(loop_->View().workers[2].incarnation, 102);
 }
 
+TEST_F(RolloutLoopTest, ARefusedHelloIsShownUntilTheRankIsWelcome) {
+  for (const int rank : {0, 1, 3}) Connect(rank);
+  loop_->Refuse(RankId(2), "rank 2: worker has experts 8, the configuration says 4");
+  clock_.Advance(absl::Hours(1));
+  loop_->RunOnceForTest();
+  ASSERT_TRUE(loop_->View().workers[2].refused.has_value());
+  EXPECT_EQ(loop_->View().workers[2].refused->reason,
+            "worker has experts 8, the configuration says 4");
+  EXPECT_EQ(loop_->View().workers[2].refused->at, absl::ZeroDuration());
+  EXPECT_FALSE(loop_->View().workers[1].refused.has_value());
+  Connect(2);
+  EXPECT_FALSE(loop_->View().workers[2].refused.has_value());
+}
+
+TEST_F(RolloutLoopTest, ASecondProcessOfARankIsShownForAMinuteAfterItsLastHello) {
+  ConnectAll();
+  Connect(2, 777);
+  Connect(2, 102);
+  ASSERT_TRUE(loop_->View().workers[2].refused.has_value());
+  EXPECT_THAT(loop_->View().workers[2].refused->reason,
+              HasSubstr("two processes are rank 2: incarnation 102 and incarnation 777"));
+  EXPECT_EQ(loop_->View().workers[2].incarnation, 777);
+  clock_.Advance(absl::Seconds(61));
+  loop_->RunOnceForTest();
+  EXPECT_FALSE(loop_->View().workers[2].refused.has_value());
+}
+
+TEST(HelloRefusalsTest, KeepsOneShortReasonOfEachRankOfTheGroup) {
+  HelloRefusals refusals(2);
+  for (const int rank : {-1, 2, 2000000000}) refusals.Add(RankId(rank), "a stranger", {});
+  EXPECT_FALSE(refusals.Of(RankId(0)).has_value());
+  EXPECT_FALSE(refusals.Of(RankId(1)).has_value());
+  refusals.Add(RankId(1), "first", absl::Seconds(1));
+  refusals.Add(RankId(1), std::string(5000, 'a'), absl::Seconds(2));
+  EXPECT_EQ(refusals.Of(RankId(1))->reason.size(), HelloRefusals::kMaxReason);
+  refusals.Add(RankId(1), "rank 1: wrong row", absl::Seconds(2));
+  EXPECT_EQ(RefusalText(*refusals.Of(RankId(1)), absl::Seconds(66)), "refused 1m4s ago: wrong row");
+  refusals.Clear(RankId(1));
+  EXPECT_FALSE(refusals.Of(RankId(1)).has_value());
+}
+
 TEST_F(RolloutLoopTest, NamesTheRanksThatAreAheadOfItsStore) {
   ConnectAll();
   EXPECT_FALSE(loop_->View().behind);
