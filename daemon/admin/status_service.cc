@@ -66,13 +66,6 @@ void FillWorker(const GroupHandle& group, int rank, const RolloutView& rollout,
   out->set_detail(absl::StrJoin(details, "; "));
 }
 
-// Mean over the layers of what was predicted; 0 while the initial plan runs.
-double MeanPredicted(const LoadView& load) {
-  double sum = 0;
-  for (double ratio : load.layer_predicted) sum += ratio;
-  return load.layer_predicted.empty() ? 0 : sum / static_cast<double>(load.layer_predicted.size());
-}
-
 void FillRollout(const GroupHandle& group, const RolloutView& rollout, absl::Duration now,
                  v1::GroupStatus* status) {
   status->set_ranks(group.config->topology.num_ranks());
@@ -83,6 +76,7 @@ void FillRollout(const GroupHandle& group, const RolloutView& rollout, absl::Dur
       })));
   EncodePlanId(rollout.decided, status->mutable_decided());
   status->set_decided_unix_seconds(UnixSeconds(rollout.decided_when));
+  status->set_imbalance_planned(rollout.imbalance_planned);
   status->set_active_everywhere(rollout.active_everywhere);
   if (rollout.candidate.has_value()) EncodePlanId(*rollout.candidate, status->mutable_candidate());
   status->set_phase(GroupPhaseName(rollout.phase));
@@ -101,7 +95,6 @@ void FillRollout(const GroupHandle& group, const RolloutView& rollout, absl::Dur
 
 void FillLoad(const LoadView& load, v1::GroupStatus* status) {
   status->set_imbalance_measured(load.layer_imbalance.empty() ? 0 : load.imbalance_measured);
-  status->set_imbalance_planned(MeanPredicted(load));
   status->set_step(load.min_last_step);
   status->set_coverage(load.coverage);
   status->set_hold(SolveHoldName(load.hold));

@@ -179,8 +179,12 @@ void ControlLoop::Turn(absl::Duration deadline) {
   NameDriftingRanks(now);
 
   for (const SteeringRequest& request : requests_.PopAll(clock_, now)) Serve(request, facts, now);
-  const SolveHold hold = policy_.ShouldSolve(InputOf(facts, now), now);
-  if (hold == SolveHold::kNone) Solve(facts, now);
+  SolveHold hold = policy_.ShouldSolve(InputOf(facts, now), now);
+  if (hold == SolveHold::kNone) {
+    UpdateView(hold, facts, now);  // A solve may take a while.
+    Solve(facts, now);
+    hold = policy_.ShouldSolve(InputOf(facts, now), now);
+  }
   UpdateView(hold, facts, now);
 }
 
@@ -261,8 +265,8 @@ PlanRequest ControlLoop::RequestOf(const RolloutFacts& facts) const {
 void ControlLoop::Adopt(PlanResult result, const SolveRecord& record,
                         std::optional<SteeredPlan> steered, absl::Duration now) {
   policy_.OnAdopted(now);
-  layer_predicted_ = Ratios(PlanBalance(config_.topology, window_.estimate().mean, result.plan));
-  predicted_for_ = record.digest;
+  offered_ = {record.digest,
+              Ratios(PlanBalance(config_.topology, window_.estimate().mean, result.plan))};
   publisher_.Offer(
       {std::make_shared<const PlacementPlan>(std::move(result.plan)), record, std::move(steered)});
 }
@@ -345,7 +349,8 @@ void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Du
   view.reports_dropped = inbox_.dropped();
   view.imbalance_measured = imbalance_measured_;
   view.layer_imbalance = layer_imbalance_;
-  if (predicted_for_ == facts.decided.digest) view.layer_predicted = layer_predicted_;
+  if (offered_.plan == facts.decided.digest) predicted_ = offered_;
+  if (predicted_.plan == facts.decided.digest) view.layer_predicted = predicted_.layers;
   view.rank_load_ratio = rank_load_ratio_;
   view.last_report = last_report_;
   view.last_step = last_step_;

@@ -99,6 +99,11 @@ class ControlLoop {
     std::shared_ptr<const PlanRecord> content;
   };
 
+  struct Prediction {
+    Digest plan{};
+    std::vector<double> layers;  // [num_layers], max/mean.
+  };
+
   void Run();
   void Turn(absl::Duration deadline);
   void TakeNextConfig();
@@ -146,8 +151,8 @@ class ControlLoop {
   double imbalance_measured_ = 1;       // These three as in LoadView.
   std::vector<double> layer_imbalance_;
   std::vector<double> rank_load_ratio_;
-  std::vector<double> layer_predicted_;  // Of the plan in predicted_for_.
-  Digest predicted_for_{};
+  Prediction predicted_;  // Of the decided plan, if this loop made it.
+  Prediction offered_;    // Of the plan offered last.
   std::thread thread_;
 
   mutable absl::Mutex mutex_;

@@ -48,6 +48,7 @@ RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uin
       coordinator_(parts.config.topology.num_ranks(), start.decided, term, parts.config.rollout),
       recorder_({config_, parts.store, parts.observer, parts.clock}, term),
       decided_when_(start.decided_when),
+      imbalance_planned_(start.imbalance_planned),
       store_base_(start.store_base),
       decided_plan_(start.plan),
       pause_(start.pause),
@@ -438,6 +439,7 @@ void RolloutLoop::PersistDecision() {
   Reach("decide.stored");
   decided_plan_ = candidate_->plan;
   decided_when_ = when;
+  imbalance_planned_ = candidate_->record.imbalance_new;
   store_base_ = {*candidate_version_, candidate_->record.digest};
   activating_ = candidate_->record;
   observer_.OnPlan(config_.name, "decided", store_base_, now - mark_);
@@ -596,6 +598,7 @@ void RolloutLoop::UpdateView() {
   view.turned = clock_.Uptime();
   view.decided = coordinator_.decided();
   view.decided_when = decided_when_;
+  view.imbalance_planned = imbalance_planned_;
   view.candidate = coordinator_.candidate();
   view.phase = coordinator_.phase();
   // Before its first change the coordinator has seen no time at all.

@@ -149,6 +149,7 @@ class RolloutLoop final : public PlanPublisher {
   Coordinator coordinator_;
   DecisionRecorder recorder_;
   absl::Time decided_when_;
+  double imbalance_planned_;
   PlanId store_base_;
   std::shared_ptr<const PlacementPlan> decided_plan_;
   std::optional<PlanCandidate> candidate_;  // Until decided or finished.

@@ -65,6 +65,7 @@ absl::StatusOr<RolloutStart> RecoverGroup(const GroupConfig& config, PlanStore& 
   }
   start.decided = latest->id;
   start.decided_when = latest->decided;
+  start.imbalance_planned = latest->imbalance_after;
   start.plan = std::make_shared<const PlacementPlan>(std::move(latest->plan));
   return start;
 }

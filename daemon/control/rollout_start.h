@@ -19,9 +19,10 @@ struct RolloutStart {
   PlanId decided;                             // What workers must run.
   std::shared_ptr<const PlacementPlan> plan;  // Of `decided`.
   absl::Time decided_when = absl::InfinitePast();
-  PlanId store_base;           // Newest decided row of the store, or `decided`.
-  GroupPause pause;            // As an operator left it.
-  GroupMembership membership;  // Who has left the group.
+  double imbalance_planned = 0;  // As in RolloutView.
+  PlanId store_base;             // Newest decided row of the store, or `decided`.
+  GroupPause pause;              // As an operator left it.
+  GroupMembership membership;    // Who has left the group.
 };
 
 // Whether a stored plan fits the shape and the topology that the configuration says.

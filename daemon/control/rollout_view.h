@@ -32,6 +32,8 @@ struct RolloutView {
   absl::Duration turned;  // Uptime of the loop's last turn.
   PlanId decided;
   absl::Time decided_when = absl::InfinitePast();  // InfinitePast: the initial plan.
+  // Mean max/mean that was predicted of `decided` when it was chosen; 0: the initial plan.
+  double imbalance_planned = 0;
   std::optional<PlanId> candidate;
   PlanPhase phase = PlanPhase::kIdle;
   absl::Duration phase_since;

@@ -92,6 +92,30 @@ TEST_F(ControlLoopTest, OffersAPlanThatSeparatesTwoHotExperts) {
   EXPECT_TRUE(publisher_.recorded.empty());
 }
 
+TEST_F(ControlLoopTest, OnceItHasSolvedNoSolveIsDue) {
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  EXPECT_EQ(loop_->View().solves, 1);
+  EXPECT_EQ(loop_->View().hold, SolveHold::kNotDue);
+}
+
+TEST_F(ControlLoopTest, PredictsTheDecidedPlanAlsoWhileAnotherIsOnItsWay) {
+  Report(10, {{100, 100}, {1, 1}, {100, 100}, {1, 1}});
+  ASSERT_EQ(publisher_.offered.size(), 1);
+  const PlanCandidate first = publisher_.offered[0];
+  EXPECT_TRUE(loop_->View().layer_predicted.empty());  // The initial plan's is not known.
+  publisher_.facts.decided = {{1, 1}, first.record.digest};
+  publisher_.facts.decided_plan = first.plan;
+  const std::vector<double> predicted = {first.record.imbalance_new};
+  loop_->RunOnceForTest();
+  EXPECT_EQ(loop_->View().layer_predicted, predicted);
+  Report(20, {{1, 1}, {1, 1}, {400, 350}, {1, 1}});
+  ASSERT_EQ(publisher_.offered.size(), 2);
+  EXPECT_EQ(loop_->View().layer_predicted, predicted);
+  // The second was given up, and the first is still what runs.
+  loop_->RunOnceForTest();
+  EXPECT_EQ(loop_->View().layer_predicted, predicted);
+}
+
 TEST_F(ControlLoopTest, TheDigestOfTheInputsIsThatOfWhatWasSolved) {
   Report(10, {{10, 10}, {10, 10}, {10, 10}, {10, 10}});
   Report(20, {{20, 20}, {20, 20}, {20, 20}, {20, 20}});

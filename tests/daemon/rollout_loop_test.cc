@@ -106,6 +106,33 @@ TEST_F(RolloutLoopTest, AMomentCountsRanksAndNotMessages) {
   EXPECT_THAT(moments_.reached, IsEmpty());
 }
 
+TEST_F(RolloutLoopTest, TellsThePlannedImbalanceAlsoBesideAnotherPlanAndAfterARestart) {
+  ConnectAll();
+  EXPECT_EQ(loop_->View().imbalance_planned, 0);
+  PlanCandidate candidate = Candidate();
+  candidate.record.imbalance_new = 1.25;
+  Offer(candidate);
+  EXPECT_EQ(loop_->View().imbalance_planned, 0);
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  active_ = loop_->View().decided;
+  EXPECT_EQ(loop_->View().imbalance_planned, 1.25);
+  for (const auto kind :
+       {SessionEvent::Kind::kHeld, SessionEvent::Kind::kActive, SessionEvent::Kind::kRetired}) {
+    AnswerAll(kind);
+  }
+  // On its way, and undecided.
+  PlacementPlan plan = InitialPlan(config_.shape, config_.topology);
+  PlanCandidate next = Candidate();
+  next.record.digest = PlanDigest(config_.shape, plan);
+  next.record.imbalance_new = 1.5;
+  next.plan = std::make_shared<const PlacementPlan>(std::move(plan));
+  Offer(next);
+  ASSERT_EQ(loop_->View().phase, PlanPhase::kPreparing);
+  EXPECT_EQ(loop_->View().imbalance_planned, 1.25);
+  Restart();
+  EXPECT_EQ(loop_->View().imbalance_planned, 1.25);
+}
+
 TEST_F(RolloutLoopTest, SendsNothingBeforeTheStoreHasIt) {
   ConnectAll();
   const std::uint64_t next_term = *store_.BeginTerm();  // Another daemon took over.
