@@ -276,7 +276,9 @@ void LoadWindow::MaybeCloseBatch(absl::Duration now) {
   if (!progress_.all_reported()) return;
   if (!open_since_step_.has_value()) {
     open_since_step_ = progress_.MinStart();
-    if (progress_.MaxStart() - progress_.MinStart() > options_.batch_steps) {
+    // Of the steps before the last rank came the picks of that rank are missing: a batch that
+    // is divided by them would show it as idle.
+    if (progress_.MaxStart() > progress_.MinStart()) {
       ClearBatch();
       open_since_step_ = MinLastStep();
       open_since_ = now;

@@ -41,9 +41,9 @@ namespace ballast {
 // is not counted, and neither is the batch that it belongs to, nor a batch in which a rank
 // is in doubt: see plausibility.h.
 //
-// The first batch begins where the ranks began to be counted. If these steps lie
-// more than batch_steps apart, the picks before the last rank came are in
-// total_picks() only: their steps can not be told.
+// The first batch begins where the ranks began to be counted. If that is not one step for all,
+// as after a restart of the daemon, the picks before the last rank came are in total_picks()
+// only: what that rank did meanwhile is not known.
 //
 // Not thread-safe: the control thread owns it. Add() is O(counts of the report);
 // closing a batch costs O(layers * experts), times window_batches for kPlain.

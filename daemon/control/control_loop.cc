@@ -328,7 +328,7 @@ void ControlLoop::UpdateSnapshot(absl::Duration now) {
 
 void ControlLoop::UpdateView(SolveHold hold, const RolloutFacts& facts, absl::Duration now) {
   const std::uint64_t batches = window_.estimate().batches;
-  // The first batches after a start are of the ranks that came first.
+  // Fewer batches than a solve would go by say little.
   if (measured_batches_ != batches && batches >= config_.policy.min_batches) {
     measured_batches_ = batches;
     const std::vector<LayerBalance> measured = window_.MeasuredBalance();

@@ -247,7 +247,7 @@ class YoungWindowTest : public ControlLoopTest {
   YoungWindowTest() : ControlLoopTest(GroupOfTwoBatches()) {}
 };
 
-// After a start it would be the imbalance of those that came first.
+// One batch says little.
 TEST_F(YoungWindowTest, ShowsNoImbalanceBeforeItHasTheBatchesThatASolveNeeds) {
   Report(10, {{300, 300}, {0, 0}, {0, 0}, {0, 0}});
   EXPECT_TRUE(loop_->View().layer_imbalance.empty());

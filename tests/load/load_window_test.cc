@@ -440,6 +440,31 @@ TEST_F(LoadWindowTest, BatchesOfADaemonThatCameLateBeginWhereItFirstLooked) {
   EXPECT_THAT(Mean(), ElementsAre(1, 0, 0));
 }
 
+// As after a restart of the daemon: ranks come back within a batch of each other, and what they
+// did before they came is not known. Each rank really receives 10 picks a step.
+TEST_F(LoadWindowTest, TheFirstBatchHoldsTheSameStepsOfEveryRank) {
+  const auto report = [&](int rank, std::uint64_t step) {
+    Add(ReportBuilder(initial_)
+            .Rank(rank)
+            .Sequence(step)
+            .Steps(1, step)
+            .Counts({10 * step, 0})
+            .Build());
+  };
+  for (std::uint64_t step = 100; step < 106; ++step) report(0, step);
+  for (std::uint64_t step = 106; step <= 110; ++step) {
+    report(0, step);
+    report(1, step);
+  }
+  EXPECT_EQ(window_->estimate().batches, 0) << "rank 1 is known of 4 steps";
+  for (std::uint64_t step = 111; step <= 116; ++step) {
+    report(0, step);
+    report(1, step);
+  }
+  EXPECT_EQ(window_->estimate().batches, 1);
+  EXPECT_THAT(Mean(), ElementsAre(10, 0, 10));  // Slots 0 and 2.
+}
+
 TEST_F(LoadWindowTest, PicksFromBeforeTheLastRankCameAreNotInABatch) {
   Add(ReportBuilder(initial_).Rank(0).Steps(1, 1000).Counts({4000, 0}).Build());
   Add(ReportBuilder(initial_).Rank(1).Sequence(9).Steps(1, 1000).Counts({0, 0}).Build());
