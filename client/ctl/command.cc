@@ -1,5 +1,6 @@
 #include "client/ctl/command.h"
 
+#include <exception>
 #include <string>
 
 #include "client/ctl/check_command.h"
@@ -78,7 +79,12 @@ int RunBallastctl(int argc, const char* const* argv, const Environment& environm
     const OutputForm form = AsksForJson(argc, argv) ? OutputForm::kJson : OutputForm::kTable;
     return FailToParse(error, form, line, environment.streams);
   }
-  return line.run(environment);
+  try {
+    return line.run(environment);
+  } catch (const std::exception& error) {  // Of a library, or no memory.
+    environment.streams.err << "ballastctl: internal error: " << error.what() << "\n";
+    return kExitInternal;
+  }
 }
 
 }  // namespace ballast::ctl

@@ -17,6 +17,7 @@ enum ExitCode : int {
   kExitUsage = 2,        // Command line, or input that can not be read as JSON.
   kExitUnreachable = 3,  // No daemon.
   kExitRefused = 4,      // Well-formed input that can not be done.
+  kExitInternal = 70,    // A fault of the program.
 };
 
 // Why a command ended, with the place in its input as far as there is one.

@@ -1,8 +1,8 @@
 #include "client/ctl/solve_command.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,14 +24,22 @@ struct SolveOptions {
   OutputForm form = OutputForm::kTable;
 };
 
+// False: reading broke off, as that of a folder does.
+bool ReadAll(std::istream& in, std::string* text) {
+  char part[1 << 14];
+  while (in.read(part, sizeof(part)) || in.gcount() > 0) {
+    text->append(part, static_cast<std::size_t>(in.gcount()));
+  }
+  return !in.bad();
+}
+
 std::optional<CtlError> ReadInput(const std::string& path, std::istream& in, std::string* text) {
   if (path == "-") {
-    text->assign(std::istreambuf_iterator<char>(in), {});
-    return std::nullopt;
+    if (ReadAll(in, text)) return std::nullopt;
+  } else {
+    std::ifstream file(path, std::ios::binary);
+    if (file.is_open() && ReadAll(file, text)) return std::nullopt;
   }
-  std::ifstream file(path, std::ios::binary);
-  text->assign(std::istreambuf_iterator<char>(file), {});
-  if (file.is_open() && !file.bad()) return std::nullopt;
   CtlError error;
   error.exit_code = kExitUsage;
   error.code = "NOT_FOUND";

@@ -213,6 +213,14 @@ TEST(CtlSolveTest, MissingFileIsAUsageErrorByName) {
   EXPECT_EQ(run.json()["error"]["message"], "cannot read /no/such/file");
 }
 
+TEST(CtlSolveTest, AFolderIsAUsageErrorToo) {
+  for (const char* command : {"solve", "bound"}) {
+    const CtlRun run = RunCtl({command, "--input", "/tmp", "-o", "json"});
+    EXPECT_EQ(run.exit_code, 2) << command;
+    EXPECT_EQ(run.json()["error"]["message"], "cannot read /tmp") << command;
+  }
+}
+
 TEST(CtlSolveTest, BadCommandLinesAreUsageErrors) {
   const std::vector<std::vector<std::string>> lines = {
       {"solve"},
