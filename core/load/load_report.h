@@ -41,7 +41,7 @@ enum class ReportOutcome {
   kLate,            // Older than what the window already holds of this rank and plan.
   kUnknownPlan,     // Counted under a plan the window does not know.
   kReset,           // Counts or step went back within one incarnation and plan: new baseline.
-  kOldIncarnation,  // From a process that was replaced.
+  kOldIncarnation,  // From a process that was replaced, while the rank is covered.
   kImplausible,     // Well formed, and can not be true; LoadWindow::refusal() says why.
 };
 inline constexpr int kNumReportOutcomes = 8;

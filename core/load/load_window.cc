@@ -130,11 +130,16 @@ absl::StatusOr<ReportOutcome> LoadWindow::Add(LoadReport&& report, absl::Duratio
   RankState& rank = ranks_[report.rank.value];
   const KnownPlan* plan = FindPlan(report.plan);
   const bool plan_known = plan != nullptr || report.form == ReportForm::kExpert;
-  RankCounters::Taken taken = rank.counters.Take(report, plan_known, delta_);
+  RankCounters::Taken taken =
+      rank.counters.Take(report, plan_known, !Covered(report.rank, now), delta_);
   if (taken.outcome == ReportOutcome::kReset) {
     refusal_ =
         absl::StrCat("rank ", report.rank.value, taken.step_went_back ? ": its step" : ": counters",
                      " ran backwards within one process and plan");
+  } else if (taken.outcome == ReportOutcome::kOldIncarnation) {
+    refusal_ = absl::StrCat("rank ", report.rank.value, ": process ", report.incarnation,
+                            " was replaced by another that still reports, or this report is older");
+    return taken.outcome;
   } else if (taken.outcome != ReportOutcome::kAccepted &&
              taken.outcome != ReportOutcome::kBaseline) {
     return taken.outcome;

@@ -72,7 +72,7 @@ class LoadWindow {
   // unspecified.
   absl::StatusOr<ReportOutcome> Add(LoadReport&& report, absl::Duration now);
 
-  // Why the last Add() gave kImplausible or kReset, with rank and values.
+  // Why the last Add() gave kImplausible, kReset or kOldIncarnation, with rank and values.
   const std::string& refusal() const { return refusal_; }
 
   // Ranks with fresh reports whose last step is far from that of the median rank, with

@@ -19,12 +19,16 @@ void SequenceWindow::Mark(std::uint64_t sequence) {
   if (!TooOld(sequence)) seen_ |= std::uint64_t{1} << (newest_ - sequence);
 }
 
-bool RankCounters::Replaced(std::uint64_t incarnation) const {
-  return std::find(replaced_.begin(), replaced_.end(), incarnation) != replaced_.end();
+const RankCounters::Incarnation* RankCounters::FindReplaced(std::uint64_t incarnation) const {
+  for (const Incarnation& replaced : replaced_) {
+    if (replaced.id == incarnation) return &replaced;
+  }
+  return nullptr;
 }
 
 void RankCounters::Replace(std::uint64_t incarnation) {
-  if (incarnation_.has_value()) replaced_.push_back(*incarnation_);
+  std::erase_if(replaced_, [&](const Incarnation& replaced) { return replaced.id == incarnation; });
+  if (incarnation_.has_value()) replaced_.push_back({*incarnation_, sequences_.newest()});
   if (replaced_.size() > kReplacedKept) replaced_.pop_front();
   incarnation_ = incarnation;
   sequences_ = SequenceWindow();
@@ -89,11 +93,16 @@ ReportOutcome RankCounters::Delta(const PlanCounts& last, const LoadReport& repo
   return back >> 63 == 0 ? ReportOutcome::kAccepted : ReportOutcome::kReset;
 }
 
-RankCounters::Taken RankCounters::Take(LoadReport& report, bool plan_known,
+RankCounters::Taken RankCounters::Take(LoadReport& report, bool plan_known, bool may_return,
                                        std::vector<std::uint64_t>& delta) {
   Taken taken;
+  bool returns = false;
   if (incarnation_ != report.incarnation) {
-    if (Replaced(report.incarnation)) return {.outcome = ReportOutcome::kOldIncarnation};
+    if (const Incarnation* old = FindReplaced(report.incarnation); old != nullptr) {
+      // Only what is newer: then no plan that it was counted under before comes after this one.
+      returns = may_return && report.sequence > old->newest_sequence;
+      if (!returns) return {.outcome = ReportOutcome::kOldIncarnation};
+    }
     Replace(report.incarnation);
     taken.new_incarnation = true;
     first_sequence_ = report.sequence;
@@ -121,7 +130,7 @@ RankCounters::Taken RankCounters::Take(LoadReport& report, bool plan_known,
       taken.step_went_back = true;
     }
     taken.steps = report.step_last - last->step_last;
-  } else if (sequence == 1 || first_sequence_ < sequence) {
+  } else if (!returns && (sequence == 1 || first_sequence_ < sequence)) {
     // The process was seen earlier under another plan, so this plan's counters
     // began at zero after that.
     taken.from_zero = true;

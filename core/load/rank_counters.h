@@ -60,7 +60,10 @@ class RankCounters {
   // can be attributed; if not they are remembered, so that they are never
   // taken for picks of a later report. `report.counts` is traded for a used
   // buffer: its content is unspecified afterwards. O(counts).
-  Taken Take(LoadReport& report, bool plan_known, std::vector<std::uint64_t>& delta);
+  // `may_return`: nobody speaks for the rank any more, so a process that was replaced is taken
+  // back, with a baseline, by a report newer than those that it was known by.
+  Taken Take(LoadReport& report, bool plan_known, bool may_return,
+             std::vector<std::uint64_t>& delta);
 
  private:
   static constexpr int kPlansKept = 2;     // The plan in force and the one before.
@@ -77,7 +80,12 @@ class RankCounters {
     std::vector<std::uint64_t> counts;
   };
 
-  bool Replaced(std::uint64_t incarnation) const;
+  struct Incarnation {
+    std::uint64_t id = 0;
+    std::uint64_t newest_sequence = 0;
+  };
+
+  const Incarnation* FindReplaced(std::uint64_t incarnation) const;
   void Replace(std::uint64_t incarnation);
   PlanCounts* Find(const PlanId& plan);
   void Remember(LoadReport& report);
@@ -85,7 +93,7 @@ class RankCounters {
                              std::vector<std::uint64_t>& delta);
 
   std::optional<std::uint64_t> incarnation_;
-  std::deque<std::uint64_t> replaced_;  // Newest last.
+  std::deque<Incarnation> replaced_;  // Newest last.
   SequenceWindow sequences_;
   std::uint64_t first_sequence_ = 0;  // Smallest seen of this incarnation.
   std::uint64_t horizon_ = 0;         // Unknown plans below this sequence were dropped.

@@ -208,7 +208,8 @@ void ControlLoop::Ingest(LoadReport&& report, absl::Duration now) {
     Refuse(rank, "rejected_shape", std::string(outcome.status().message()));
     return;
   }
-  if (*outcome == ReportOutcome::kImplausible || *outcome == ReportOutcome::kReset) {
+  if (*outcome == ReportOutcome::kImplausible || *outcome == ReportOutcome::kReset ||
+      *outcome == ReportOutcome::kOldIncarnation) {
     Refuse(rank, ReportOutcomeName(*outcome), window_.refusal());
     return;
   }

@@ -284,6 +284,31 @@ TEST_F(LoadWindowTest, AReportOfAReplacedIncarnationIsRefused) {
   EXPECT_EQ(window_->total_picks(), 6);
 }
 
+TEST_F(LoadWindowTest, AReplacedProcessIsTakenBackWhenNobodySpeaksForTheRankAnyMore) {
+  const auto report = [&](std::uint64_t incarnation, std::uint64_t sequence, std::uint64_t picks) {
+    return ReportBuilder(initial_)
+        .Incarnation(incarnation)
+        .Sequence(sequence)
+        .Counts({picks, picks})
+        .Build();
+  };
+  const absl::Duration later = absl::Seconds(31);
+  Add(report(1, 5, 1));
+  Add(report(1, 6, 2));
+  Add(report(2, 1, 1));
+  ASSERT_EQ(window_->total_picks(), 4);
+  EXPECT_EQ(Add(report(1, 7, 9), absl::Seconds(30)), ReportOutcome::kOldIncarnation);
+  EXPECT_THAT(window_->refusal(), HasSubstr("rank 0: process 1 was replaced"));
+  EXPECT_EQ(Add(report(1, 6, 9), later), ReportOutcome::kOldIncarnation) << "replayed";
+  EXPECT_EQ(Add(report(1, 8, 9), later), ReportOutcome::kBaseline);
+  EXPECT_EQ(window_->refusal(), "");
+  EXPECT_EQ(window_->total_picks(), 4);
+  EXPECT_EQ(window_->Coverage(later), 0.5);
+  EXPECT_EQ(Add(report(1, 9, 10), later), ReportOutcome::kAccepted);
+  EXPECT_EQ(window_->total_picks(), 6);
+  EXPECT_EQ(Add(report(2, 2, 10), later), ReportOutcome::kOldIncarnation) << "now it is the other";
+}
+
 TEST_F(LoadWindowTest, SumsStayAtTheLargestCountInsteadOfOverflowing) {
   const std::uint64_t huge = std::numeric_limits<std::uint64_t>::max() - 1;
   AddBatch(1, {huge, huge}, {huge, huge});
