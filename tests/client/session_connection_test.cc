@@ -298,12 +298,12 @@ TEST(SessionConnectionTest, NeverHoldsTheEngineWhileADaemonHasStoppedReading) {
   (*session)->EndStep(0);
   while ((*session)->status().reports_sent == 0) std::this_thread::yield();
   // Steps go on, whatever the stream does: they would not if one of them waited for it.
-  for (std::uint64_t step = 1; step <= 20'000; ++step) {
+  for (std::uint64_t step = 1; step <= 1'000; ++step) {
     (*session)->BeginStep(step);
     (*session)->OnVote((*session)->Vote());
     (*session)->EndStep(step);
   }
-  EXPECT_EQ((*session)->status().step, 20'000u);
+  EXPECT_EQ((*session)->status().step, 1'000u);
   // Two fill the transport, one is in flight; no more are queued behind.
   EXPECT_LE((*session)->status().reports_sent, 3u);
   session->reset();
