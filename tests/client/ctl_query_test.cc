@@ -135,8 +135,8 @@ TEST_F(CtlQueryTest, StatusShowsOneLineForAHealthyGroup) {
 }
 
 TEST_F(CtlQueryTest, StatusOfADeposedDaemonIsUnhealthyAndSaysSo) {
-  query_.status = HealthyStatus();
-  query_.status.set_deposed("term 7 is not the store's, 8");
+  fake_.status = HealthyStatus();
+  fake_.status.set_deposed("term 7 is not the store's, 8");
   const CtlRun run = Run({"status"});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.out, HasSubstr("DEPOSED  ballastd-0  term 7"));
