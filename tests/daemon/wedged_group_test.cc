@@ -164,8 +164,8 @@ TEST(WedgedGroupTest, HangingStoreCallsAndAFullQueueDelayNoOtherGroup) {
   // Nobody takes events out of its queue now. What is too much ends the session, at once.
   int queued = 0;
   while (wedged.loop->Submit(wedged.EventOf(0, SessionEvent::Kind::kHeartbeat))) ++queued;
-  EXPECT_GT(queued, 128);
-  EXPECT_THAT(wedged.links[0]->closed, HasSubstr("queue is full"));
+  EXPECT_GT(queued, 100);
+  EXPECT_THAT(wedged.links[0]->closed, HasSubstr("sends faster than it is heard"));
   EXPECT_EQ(wedged.loop->View().connected, 4) << "the view answers all the same";
 
   healthy.Offer();
