@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/status/status.h"
+#include "core/store/plan_store_errors.h"
 
 namespace ballast {
 
@@ -66,20 +67,29 @@ void DecisionRecorder::Finished(const PlanId& plan, const std::string& outcome) 
   }
 }
 
-void DecisionRecorder::Write() {
+absl::Status DecisionRecorder::Write() {
   const std::string& group = parts_.config.name;
+  absl::Status other_term;
   for (const DecisionRecord& record : std::exchange(added_, {})) {
     const absl::Duration begin = parts_.clock.Uptime();
     const absl::Status status =
         parts_.store.AppendDecision(record, parts_.config.decisions_kept, term_).status();
     parts_.observer.OnStoreCall("record_decision", status, parts_.clock.Uptime() - begin);
+    if (IsOtherTerm(status)) other_term = status;
   }
   for (const auto& [plan, outcome] : std::exchange(finished_, {})) {
     const absl::Duration begin = parts_.clock.Uptime();
     const absl::Status status = parts_.store.UpdateDecisionOutcome(group, plan, outcome, term_);
     if (absl::IsNotFound(status)) continue;  // Of a plan before the first decision, or pruned.
     parts_.observer.OnStoreCall("record_decision", status, parts_.clock.Uptime() - begin);
+    if (IsOtherTerm(status)) other_term = status;
   }
+  return other_term;
+}
+
+void DecisionRecorder::Forget() {
+  added_.clear();
+  finished_.clear();
 }
 
 }  // namespace ballast

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/base/clock.h"
 #include "core/base/ids.h"
 #include "core/store/decision_record.h"
@@ -41,8 +42,13 @@ class DecisionRecorder {
   // A plan came to its end. One that no decision here led to is passed over.
   void Finished(const PlanId& plan, const std::string& outcome);
 
-  // Stores what was noted since the last call. Blocks on the disk.
-  void Write();
+  // Stores what was noted since the last call. Blocks on the disk. Ok, or the store's refusal
+  // where another daemon leads it now (see IsOtherTerm()); other errors are told to the
+  // observer alone.
+  absl::Status Write();
+
+  // Drops what was noted: the store takes nothing any more.
+  void Forget();
 
  private:
   DecisionRecord* FindOffered(const Digest& digest);

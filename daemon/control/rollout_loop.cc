@@ -31,8 +31,6 @@ constexpr std::uint64_t kLargestLeap = std::uint64_t{1} << 32;
 // Chosen: above kStayOut, so that a twin that comes again and again is shown all the time.
 constexpr absl::Duration kRefusalShownFor = absl::Minutes(1);
 
-constexpr char kDeposed[] = "another daemon leads this store now";
-
 }  // namespace
 
 RolloutLoop::RolloutLoop(const Parts& parts, const RolloutStart& start, std::uint64_t term)
@@ -186,7 +184,12 @@ void RolloutLoop::Turn(absl::Duration deadline) {
   Execute();
   NoticeSessions();
   UpdateView();
-  if (!deposed()) recorder_.Write();  // Last: nobody waits for it.
+  // Last: nobody waits for it.
+  if (deposed()) {
+    recorder_.Forget();
+  } else if (const absl::Status other_term = recorder_.Write(); !other_term.ok()) {
+    StepDown(other_term);
+  }
 }
 
 void RolloutLoop::Handle(SessionEvent& event) {
@@ -222,7 +225,7 @@ void RolloutLoop::EndSession(RankId rank) {
 // Whether the session may begin. Ends that of a process that it replaces.
 bool RolloutLoop::Admit(const SessionEvent& event) {
   if (deposed()) {
-    event.link->Close(kDeposed, kStayOut);
+    event.link->Close(kDeposedText, kStayOut);
     return false;
   }
   if (event.membership_gen > membership_.generation + kLargestLeap) {
@@ -313,6 +316,7 @@ void RolloutLoop::HandleStatus(const SessionEvent& event) {
 }
 
 absl::Status RolloutLoop::Accept(const PlanCandidate& candidate) {
+  if (deposed()) return absl::UnavailableError(kDeposedText);
   if (pause_.paused && !candidate.steered.has_value()) {
     return absl::FailedPreconditionError("the group is paused");
   }
@@ -550,7 +554,15 @@ void RolloutLoop::StepDown(const absl::Status& status) {
   for (int rank = 0; rank < static_cast<int>(links_.size()); ++rank) {
     if (links_[rank] == nullptr) continue;
     observer_.OnWorker(config_.name, RankId(rank), "sent_away", std::string(status.message()));
-    links_[rank]->Close(kDeposed, kStayOut);
+    links_[rank]->Close(kDeposedText, kStayOut);
+  }
+  // What they wait for will not come: neither a decision nor an abort is stored any more.
+  const PlanId& decided = coordinator_.decided();
+  for (const PendingAbort& abort : std::exchange(aborts_, {})) {
+    abort.ticket->OnEnd(status, abort.result);
+  }
+  if (candidate_.has_value() && candidate_->steered.has_value()) {
+    candidate_->steered->ticket->OnEnd(status, {decided, decided, ""});
   }
 }
 

@@ -94,6 +94,8 @@ class RolloutLoop final : public PlanPublisher {
     std::shared_ptr<SteeringTicket> ticket;
     SteeringResult result;
   };
+  static constexpr char kDeposedText[] = "another daemon leads this store now";
+
   using Event = std::variant<SessionEvent, PlanCandidate, SolveNote, SteeringEvent>;
 
   void Run();

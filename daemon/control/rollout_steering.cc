@@ -20,6 +20,10 @@ void RolloutLoop::Steer(SteeringCall call, PlanReceiver receiver) {
 void RolloutLoop::HandleSteering(const SteeringEvent& event) {
   const PlanId& decided = coordinator_.decided();
   SteeringResult result = {decided, decided, ""};
+  if (deposed()) {
+    event.call.ticket->OnEnd(absl::UnavailableError(kDeposedText), result);
+    return;
+  }
   const absl::Status expected = CheckExpected(event.call, decided);
   if (!expected.ok()) {
     event.call.ticket->OnEnd(expected, result);

@@ -10,6 +10,7 @@
 
 #include "core/base/simulated_clock.h"
 #include "core/store/in_memory_plan_store.h"
+#include "core/store/plan_store_errors.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/fake_group.h"
@@ -78,7 +79,7 @@ TEST_F(DecisionRecorderTest, WritesEveryFieldOfASolve) {
   solve.solve_time = absl::Milliseconds(12);
   recorder_.Add(solve, kDecisionDeclined);
   EXPECT_THAT(Outcomes(), IsEmpty());  // Not before Write().
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
 
   const DecisionRecord got = store_.Decisions("demo", 1)->at(0);
   DecisionRecord want;
@@ -117,11 +118,11 @@ TEST_F(DecisionRecorderTest, WritesEveryFieldOfASolve) {
 TEST_F(DecisionRecorderTest, AProposalGivesThePlanAndItsEndTheOutcome) {
   recorder_.Add(SolveOf(7), kDecisionOffered);
   recorder_.Proposed(PlanOf(7, 1));
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_THAT(Outcomes(), testing::ElementsAre(kDecisionOffered));
   EXPECT_EQ(store_.Decisions("demo", 1)->at(0).plan, (PlanVersion{1, 1}));
   recorder_.Finished(PlanOf(7, 1), "done");
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_THAT(Outcomes(), testing::ElementsAre("done"));
 }
 
@@ -130,7 +131,7 @@ TEST_F(DecisionRecorderTest, APlanThatEndsBeforeTheWriteIsWrittenOnce) {
   PlanId never_stored = PlanOf(7, 0);
   never_stored.version.term = 0;
   recorder_.Finished(never_stored, "aborted: disk full");
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_THAT(Outcomes(), testing::ElementsAre("aborted: disk full"));
   EXPECT_EQ(store_.Decisions("demo", 1)->at(0).plan, PlanVersion{});
 }
@@ -139,25 +140,25 @@ TEST_F(DecisionRecorderTest, APlanThatEndsBeforeTheWriteIsWrittenOnce) {
 TEST_F(DecisionRecorderTest, AnOlderPlanOfEqualContentDoesNotEndTheNewer) {
   recorder_.Add(SolveOf(7), kDecisionOffered);
   recorder_.Proposed(PlanOf(7, 1));
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   recorder_.Add(SolveOf(7), kDecisionOffered);
   recorder_.Proposed(PlanOf(7, 2));
   recorder_.Finished(PlanOf(7, 1), "aborted: nack");
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_THAT(Outcomes(), testing::ElementsAre(kDecisionOffered, "aborted: nack"));
 }
 
 TEST_F(DecisionRecorderTest, TheEndOfAPlanThatNoDecisionLedToIsNoFault) {
   recorder_.Finished(PlanOf(7, 5), "done");
   recorder_.Finished({}, "done");  // The initial plan.
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_THAT(observer_.events, IsEmpty());
 }
 
 TEST_F(DecisionRecorderTest, KeepsAsManyAsConfigured) {
   config_.decisions_kept = 3;
   for (std::uint8_t i = 0; i < 5; ++i) recorder_.Add(SolveOf(i), kDecisionDeclined);
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_EQ(store_.Decisions("demo", 100)->size(), 3);
   EXPECT_EQ(store_.Decisions("demo", 1)->at(0).number, 5);
 }
@@ -166,9 +167,9 @@ TEST_F(DecisionRecorderTest, AStoreThatRefusesIsToldAndTheDecisionGivenUp) {
   ASSERT_EQ(*store_.BeginTerm(), 2);  // Another daemon took over.
   recorder_.Add(SolveOf(7), kDecisionDeclined);
   recorder_.Finished(PlanOf(8, 1), "done");
-  recorder_.Write();
+  EXPECT_TRUE(IsOtherTerm(recorder_.Write()));
   EXPECT_EQ(observer_.events, (std::vector<std::string>(2, "store failed: record_decision")));
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_EQ(observer_.events.size(), 2);  // Not tried again.
 }
 
@@ -176,8 +177,17 @@ TEST_F(DecisionRecorderTest, AnInfiniteBenefitIsKeptAsTheLargestNumber) {
   SolveRecord solve = SolveOf(7);
   solve.decision.benefit_seconds = std::numeric_limits<double>::infinity();
   recorder_.Add(solve, kDecisionDeclined);
-  recorder_.Write();
+  EXPECT_TRUE(recorder_.Write().ok());
   EXPECT_EQ(store_.Decisions("demo", 1)->at(0).benefit_seconds, std::numeric_limits<double>::max());
+}
+
+TEST_F(DecisionRecorderTest, SaysWhenAnotherDaemonLeadsTheStore) {
+  ASSERT_EQ(*store_.BeginTerm(), 2);
+  recorder_.Add(SolveOf(7), kDecisionDeclined);
+  EXPECT_TRUE(IsOtherTerm(recorder_.Write()));
+  recorder_.Add(SolveOf(8), kDecisionDeclined);
+  recorder_.Forget();
+  EXPECT_TRUE(recorder_.Write().ok());  // Nothing is left to be refused.
 }
 
 }  // namespace

@@ -170,6 +170,16 @@ TEST_F(RolloutLoopTest, StepsDownWhenAnotherDaemonLeadsTheStore) {
   EXPECT_TRUE(links_[1]->sent.empty());
 }
 
+// Most of what an idle group writes is decisions: they find it out as any other call does.
+TEST_F(RolloutLoopTest, StepsDownWhenTheStoreRefusesADecisionForItsTerm) {
+  ConnectAll();
+  ASSERT_EQ(*store_.BeginTerm(), 2);
+  loop_->Record(Candidate().record, kDecisionDeclined);
+  loop_->RunOnceForTest();
+  EXPECT_TRUE(loop_->deposed());
+  for (const auto& link : links_) EXPECT_EQ(link->closed, "another daemon leads this store now");
+}
+
 TEST_F(RolloutLoopTest, AnErrorOfTheStoreAloneIsNoReasonToStepDown) {
   ConnectAll();
   PlanCandidate candidate = Candidate();

@@ -441,5 +441,35 @@ TEST_F(SteeringTest, ACallToLoopsThatEndedIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(*Steer(Kind::kPause)->end));
 }
 
+// Nothing of what it began will ever end otherwise: the store answers no more.
+TEST_F(SteeringTest, ADeposedDaemonEndsTheCallsThatItHas) {
+  ReportSkewed();
+  const auto forced = Steer(Kind::kForce);
+  ASSERT_EQ(phase(), PlanPhase::kPreparing);
+  ASSERT_EQ(*store_.BeginTerm(), 2);
+  const auto abort = Steer(Kind::kAbort);
+  ASSERT_TRUE(rollout_->deposed());
+  for (const auto& ticket : {forced, abort}) {
+    ASSERT_TRUE(ticket->end.has_value());
+    EXPECT_THAT(ticket->end->message(), HasSubstr("term"));
+  }
+  for (const Kind kind : {Kind::kAbort, Kind::kPause, Kind::kRollback}) {
+    const auto late = Steer(kind);
+    ASSERT_TRUE(late->end.has_value());
+    EXPECT_EQ(*late->end, absl::UnavailableError("another daemon leads this store now"));
+  }
+}
+
+TEST_F(SteeringTest, AForcedPlanThatIsRefusedInDecidingEndsItsCall) {
+  ReportSkewed();
+  const auto forced = Steer(Kind::kForce);
+  ASSERT_EQ(phase(), PlanPhase::kPreparing);
+  ASSERT_EQ(*store_.BeginTerm(), 2);
+  AnswerAll(SessionEvent::Kind::kPrepared);
+  ASSERT_TRUE(rollout_->deposed());
+  ASSERT_TRUE(forced->end.has_value());
+  EXPECT_FALSE(forced->end->ok());
+}
+
 }  // namespace
 }  // namespace ballast
