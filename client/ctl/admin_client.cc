@@ -3,13 +3,9 @@
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
 
-#include <cstdint>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 
 namespace ballast::ctl {
 namespace {
@@ -24,19 +20,6 @@ void AddSocketOption(CLI::App* command, std::string* path) {
   command->add_option("--socket", *path, "Unix socket of the daemon's admin service")
       ->envname("BALLAST_ADMIN_SOCKET")
       ->capture_default_str();
-}
-
-bool ParsePlanVersion(const std::string& text, v1::PlanVersion* version) {
-  const std::vector<std::string> parts = absl::StrSplit(text, '.');
-  std::uint64_t term = 0;
-  std::uint64_t sequence = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &term) ||
-      !absl::SimpleAtoi(parts[1], &sequence)) {
-    return false;
-  }
-  version->set_term(term);
-  version->set_sequence(sequence);
-  return true;
 }
 
 AdminClient::AdminClient(std::string path)

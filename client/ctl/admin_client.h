@@ -18,9 +18,6 @@ inline constexpr char kDefaultSocket[] = "/run/ballastd/admin.sock";
 // Adds `--socket PATH`, with the environment variable and the default above.
 void AddSocketOption(CLI::App* command, std::string* path);
 
-// "7.42" = term 7, sequence 42; false if the text is nothing of the kind.
-bool ParsePlanVersion(const std::string& text, v1::PlanVersion* version);
-
 // One daemon's admin service. Each call waits 15 s at most. The error is kExitUnreachable
 // if nobody answered, kExitDiffers if the operation is not answered yet, else kExitRefused
 // with the daemon's reason.

@@ -4,15 +4,11 @@
 #include <cstdint>
 #include <memory>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
-#include "client/ctl/admin_client.h"
 #include "client/ctl/query_client.h"
 #include "client/ctl/rank_list.h"
 #include "client/ctl/text_table.h"
+#include "proto/wire/query_text.h"
 
 namespace ballast::ctl {
 namespace {
@@ -24,29 +20,9 @@ struct CoverageOptions {
   std::string daemon;
   std::string group;
   std::string lose;
-  std::string plan;
+  std::string version;
   OutputForm form = OutputForm::kTable;
 };
-
-CtlError UsageError(std::string message) {
-  CtlError error;
-  error.exit_code = kExitUsage;
-  error.code = absl::StatusCodeToString(absl::StatusCode::kInvalidArgument);
-  error.message = std::move(message);
-  return error;
-}
-
-// "17" or "17-19", up to as many as a group may have.
-bool ParseRange(absl::string_view text, std::uint32_t* first, std::uint32_t* last) {
-  constexpr std::uint32_t kMost = 4096;
-  const std::size_t dash = text.find('-');
-  if (!absl::SimpleAtoi(text.substr(0, dash), first)) return false;
-  *last = *first;
-  if (dash != absl::string_view::npos && !absl::SimpleAtoi(text.substr(dash + 1), last)) {
-    return false;
-  }
-  return *first <= *last && *last - *first < kMost;
-}
 
 std::uint32_t Pairs(const v1::Coverage& coverage) { return coverage.layers() * coverage.experts(); }
 
@@ -102,10 +78,12 @@ void PrintLoss(const v1::Coverage& coverage, const std::string& lose, std::ostre
 int Coverage(const CoverageOptions& options, const Environment& environment) {
   v1::GetCoverageRequest request;
   request.set_ep_group(options.group);
-  std::optional<CtlError> error = ParseLoss(options.lose, &request);
-  if (!error.has_value() && !options.plan.empty() &&
-      !ParsePlanVersion(options.plan, request.mutable_version())) {
-    error = UsageError(absl::StrCat("--plan ", options.plan, " is not TERM.SEQUENCE"));
+  std::optional<CtlError> error;
+  if (const absl::Status lost = ParseLoss(options.lose, &request); !lost.ok()) {
+    error = UsageError("--lose", lost);
+  } else if (!options.version.empty()) {
+    const absl::Status version = ParsePlanVersion(options.version, request.mutable_version());
+    if (!version.ok()) error = UsageError("--version", version);
   }
   v1::Coverage coverage;
   if (!error.has_value()) {
@@ -122,23 +100,6 @@ int Coverage(const CoverageOptions& options, const Environment& environment) {
 }
 
 }  // namespace
-
-std::optional<CtlError> ParseLoss(const std::string& text, v1::GetCoverageRequest* request) {
-  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
-    const bool row = absl::StartsWith(part, "row");
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
-    if ((!row && !absl::StartsWith(part, "rank")) ||
-        !ParseRange(part.substr(row ? 3 : 4), &first, &last)) {
-      return UsageError(absl::StrCat("--lose ", part,
-                                     " is none of row3, rank17, rank17-19; several with commas"));
-    }
-    for (std::uint32_t index = first; index <= last; ++index) {
-      row ? request->add_lost_rows(index) : request->add_lost_ranks(index);
-    }
-  }
-  return std::nullopt;
-}
 
 bool IsCovered(const v1::Coverage& coverage) {
   if (!coverage.lost_ranks().empty()) return coverage.uncovered() == 0;
@@ -176,8 +137,8 @@ void AddCoverageCommand(CommandLine& line) {
   command->add_option("--lose", options->lose,
                       "row3, rank17 or rank17-19, several with commas; without it any one rank "
                       "and any one row");
-  command->add_option("--plan", options->plan,
-                      "TERM.SEQUENCE, 0.0: the initial plan; the newest decided one by default");
+  command->add_option("--version,--plan", options->version,
+                      "TERM.SEQUENCE or initial; the newest decided plan by default");
   AddOutputOption(command, &options->form);
   command->callback([&line, options] {
     line.run = [options](const Environment& environment) {

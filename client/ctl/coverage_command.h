@@ -10,12 +10,9 @@
 
 namespace ballast::ctl {
 
-// `ballastctl coverage [GROUP] [--lose row3,rank17-19] [--plan VERSION]`: which experts a
+// `ballastctl coverage [GROUP] [--lose row3,rank17-19] [--version VERSION]`: which experts a
 // placement loses with ranks or rows. Exit 1 if it loses any.
 void AddCoverageCommand(CommandLine& line);
-
-// Adds "row3", "rank17" or "rank17-19", several with commas between, to the request.
-std::optional<CtlError> ParseLoss(const std::string& text, v1::GetCoverageRequest* request);
 
 // Whether nothing is lost: with the ranks that were named, else with any one rank or row.
 bool IsCovered(const v1::Coverage& coverage);

@@ -1,8 +1,23 @@
 #include "client/ctl/ctl_error.h"
 
+#include <utility>
+
+#include "client/ctl/text_table.h"
 #include "client/ctl/yaml_writer.h"
 
 namespace ballast::ctl {
+
+CtlError MakeError(ExitCode exit_code, absl::StatusCode code, std::string message) {
+  CtlError error;
+  error.exit_code = exit_code;
+  error.code = absl::StatusCodeToString(code);
+  error.message = std::move(message);
+  return error;
+}
+
+CtlError UsageError(const std::string& option, const absl::Status& status) {
+  return MakeError(kExitUsage, status.code(), option + " " + std::string(status.message()));
+}
 
 CtlError RefusalOf(const absl::Status& status) {
   CtlError error;
@@ -20,7 +35,7 @@ nlohmann::json ErrorJson(const CtlError& error) {
 }
 
 int Fail(const CtlError& error, OutputForm form, const Streams& streams) {
-  streams.err << "ballastctl: " << error.message << "\n";
+  streams.err << "ballastctl: " << Harmless(error.message) << "\n";
   if (form == OutputForm::kJson) PrintDocument(ErrorJson(error), form, streams.out);
   return error.exit_code;
 }

@@ -33,6 +33,12 @@ struct CtlError {
 // A refusal (kExitRefused) that the core reports.
 CtlError RefusalOf(const absl::Status& status);
 
+// An error with the code of that name.
+CtlError MakeError(ExitCode exit_code, absl::StatusCode code, std::string message);
+
+// kExitUsage: an argument of the command line; `option` comes first in the message, e.g. "--layer".
+CtlError UsageError(const std::string& option, const absl::Status& status);
+
 // {"error": {code, message, layer, expert, value}}; absent parts are left out.
 nlohmann::json ErrorJson(const CtlError& error);
 

@@ -29,11 +29,7 @@ int Explain(const ExplainOptions& options, const Environment& environment) {
   if (const auto error = client.Call(&v1::Query::Stub::Explain, request, &explanation)) {
     return Fail(*error, options.form, environment.streams);
   }
-  if (options.form == OutputForm::kTable) {
-    PrintExplanation(explanation, environment.streams.out);
-  } else {
-    PrintMessage(explanation, options.form, environment.streams.out);
-  }
+  Show(explanation, options.form, &PrintExplanation, environment.streams.out);
   return kExitOk;
 }
 

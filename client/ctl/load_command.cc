@@ -36,14 +36,6 @@ struct LoadOptions {
   double pace = 0;  // 0: as fast as the daemon takes it.
 };
 
-CtlError MakeError(ExitCode exit_code, absl::StatusCode code, std::string message) {
-  CtlError error;
-  error.exit_code = exit_code;
-  error.code = absl::StatusCodeToString(code);
-  error.message = std::move(message);
-  return error;
-}
-
 std::optional<CtlError> FetchLoad(const LoadOptions& options, v1::GroupLoad* load) {
   v1::GetLoadRequest request;
   request.set_ep_group(options.group);

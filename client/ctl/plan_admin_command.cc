@@ -10,11 +10,12 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/ctl/admin_client.h"
 #include "client/ctl/query_client.h"
 #include "client/ctl/text_table.h"
+#include "client/ctl/watch.h"
+#include "proto/wire/query_text.h"
 
 namespace ballast::ctl {
 namespace {
@@ -49,14 +50,6 @@ struct Verb {
   Send send;
 };
 
-CtlError MakeError(ExitCode exit_code, const std::string& code, std::string message) {
-  CtlError error;
-  error.exit_code = exit_code;
-  error.code = code;
-  error.message = std::move(message);
-  return error;
-}
-
 template <typename Request>
 Send Simple(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Operation*)) {
   return [method](AdminClient& client, const v1::Steering& steering, const SteerOptions&,
@@ -71,9 +64,9 @@ std::optional<CtlError> SendRollback(AdminClient& client, const v1::Steering& st
                                      const SteerOptions& options, v1::Operation* operation) {
   v1::RollbackRequest request;
   *request.mutable_steering() = steering;
-  if (!options.version.empty() && !ParsePlanVersion(options.version, request.mutable_version())) {
-    return MakeError(kExitUsage, "INVALID_ARGUMENT",
-                     absl::StrCat("--version ", options.version, " is not TERM.SEQUENCE"));
+  if (!options.version.empty()) {
+    const absl::Status status = ParsePlanVersion(options.version, request.mutable_version());
+    if (!status.ok()) return UsageError("--version", status);
   }
   request.set_over_ahead(options.over_ahead);
   return client.Call(&Stub::Rollback, request, operation);
@@ -103,9 +96,9 @@ std::optional<CtlError> FillSteering(const SteerOptions& options, v1::Steering* 
   steering->set_reason(options.reason);
   steering->set_caller(Caller());
   if (options.expect.empty()) return std::nullopt;
-  if (ParsePlanVersion(options.expect, steering->mutable_expected_plan())) return std::nullopt;
-  return MakeError(kExitUsage, "INVALID_ARGUMENT",
-                   absl::StrCat("--expect ", options.expect, " is not TERM.SEQUENCE"));
+  const absl::Status status = ParsePlanVersion(options.expect, steering->mutable_expected_plan());
+  if (status.ok()) return std::nullopt;
+  return UsageError("--expect", status);
 }
 
 // Nothing happens without a yes: of a person at a terminal, or given beforehand.
@@ -113,7 +106,7 @@ std::optional<CtlError> Confirm(const Verb& verb, const SteerOptions& options,
                                 const Environment& environment) {
   if (options.yes || options.dry_run) return std::nullopt;
   if (!environment.interactive) {
-    return MakeError(kExitUsage, "INVALID_ARGUMENT",
+    return MakeError(kExitUsage, absl::StatusCode::kInvalidArgument,
                      "there is no terminal to ask on; say --yes, or --dry-run to see what it does");
   }
   environment.streams.err << verb.effect << " Go on? [y/N] " << std::flush;
@@ -121,18 +114,11 @@ std::optional<CtlError> Confirm(const Verb& verb, const SteerOptions& options,
   std::getline(environment.in, answer);
   answer = absl::AsciiStrToLower(absl::StripAsciiWhitespace(answer));
   if (answer == "y" || answer == "yes") return std::nullopt;
-  return MakeError(kExitRefused, "CANCELLED", "not confirmed, nothing was done");
+  return MakeError(kExitRefused, absl::StatusCode::kCancelled, "not confirmed, nothing was done");
 }
 
 bool HasEnded(const v1::Operation& operation) {
   return operation.state() == "done" || operation.state() == "failed";
-}
-
-void Pause(Clock& clock, absl::Duration time) {
-  absl::Mutex mutex;
-  absl::MutexLock lock(&mutex);
-  bool never = false;
-  clock.WaitUntil(mutex, absl::Condition(&never), clock.Uptime() + time);
 }
 
 // Asks until the operation has ended; a daemon that does not answer ends it too.
@@ -144,16 +130,19 @@ std::optional<CtlError> WaitForEnd(AdminClient& client, const SteerOptions& opti
   while (true) {
     if (auto error = client.Call(&Stub::GetOperation, request, operation)) return error;
     if (operation->state() == "failed") {
-      return MakeError(kExitRefused, operation->error_code(), operation->detail());
+      CtlError error;
+      error.code = operation->error_code();
+      error.message = operation->detail();
+      return error;
     }
     if (HasEnded(*operation)) return std::nullopt;
     if (clock.Uptime() >= deadline) {
-      return MakeError(kExitDiffers, "DEADLINE_EXCEEDED",
+      return MakeError(kExitDiffers, absl::StatusCode::kDeadlineExceeded,
                        absl::StrCat("operation ", id, " is ", operation->state(), " after ",
                                     options.timeout_seconds,
                                     " s and goes on; ballastctl status says who is waited for"));
     }
-    Pause(clock, absl::Milliseconds(200));
+    Sleep(clock, absl::Milliseconds(200));
   }
 }
 
@@ -170,11 +159,7 @@ int Steer(const Verb& verb, const SteerOptions& options, const Environment& envi
     error = WaitForEnd(client, options, steering.operation_id(), environment.clock, &operation);
   }
   if (error.has_value()) return Fail(*error, options.form, environment.streams);
-  if (options.form == OutputForm::kTable) {
-    PrintOperation(operation, environment.streams.out);
-  } else {
-    PrintMessage(operation, options.form, environment.streams.out);
-  }
+  Show(operation, options.form, &PrintOperation, environment.streams.out);
   return kExitOk;
 }
 

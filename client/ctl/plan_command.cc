@@ -4,13 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/ctl/query_client.h"
 #include "client/ctl/text_table.h"
+#include "proto/wire/query_text.h"
 
 namespace ballast::ctl {
 namespace {
@@ -22,28 +20,6 @@ struct PlanOptions {
   int layer = -1;
   OutputForm form = OutputForm::kTable;
 };
-
-CtlError MakeError(ExitCode exit_code, const char* code, std::string message) {
-  CtlError error;
-  error.exit_code = exit_code;
-  error.code = code;
-  error.message = std::move(message);
-  return error;
-}
-
-// "7.42" = term 7, sequence 42.
-bool ParseVersion(const std::string& text, v1::PlanVersion* version) {
-  const std::vector<std::string> parts = absl::StrSplit(text, '.');
-  std::uint64_t term = 0;
-  std::uint64_t sequence = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &term) ||
-      !absl::SimpleAtoi(parts[1], &sequence)) {
-    return false;
-  }
-  version->set_term(term);
-  version->set_sequence(sequence);
-  return true;
-}
 
 int ExpertInSlot(const v1::PlacementTable& placement, std::size_t slot) {
   const std::string& bytes = placement.expert_in_slot();
@@ -89,9 +65,9 @@ void PrintLayer(const v1::PlacementTable& placement, std::size_t layer, std::ost
 std::optional<CtlError> FetchPlan(const PlanOptions& options, v1::Plan* plan) {
   v1::GetPlanRequest request;
   request.set_ep_group(options.group);
-  if (!options.version.empty() && !ParseVersion(options.version, request.mutable_version())) {
-    return MakeError(kExitUsage, "INVALID_ARGUMENT",
-                     absl::StrCat("--version ", options.version, " is not TERM.SEQUENCE"));
+  if (!options.version.empty()) {
+    const absl::Status status = ParsePlanVersion(options.version, request.mutable_version());
+    if (!status.ok()) return UsageError("--version", status);
   }
   QueryClient client(options.daemon);
   return client.Call(&v1::Query::Stub::GetPlan, request, plan);
@@ -104,7 +80,7 @@ int GetPlan(const PlanOptions& options, const Environment& environment) {
   }
   const int num_layers = static_cast<int>(plan.placement().num_layers());
   if (options.layer >= num_layers) {
-    return Fail(MakeError(kExitRefused, "OUT_OF_RANGE",
+    return Fail(MakeError(kExitRefused, absl::StatusCode::kOutOfRange,
                           absl::StrCat("layer ", options.layer, " out of [0, ", num_layers, ")")),
                 options.form, environment.streams);
   }
@@ -113,7 +89,7 @@ int GetPlan(const PlanOptions& options, const Environment& environment) {
     return kExitOk;
   }
   if (PrintPlanTable(plan, options.layer, environment.streams.out)) return kExitOk;
-  return Fail(MakeError(kExitRefused, "DATA_LOSS",
+  return Fail(MakeError(kExitRefused, absl::StatusCode::kDataLoss,
                         absl::StrCat("the daemon sent ", plan.placement().expert_in_slot().size(),
                                      " bytes for ", num_layers, " layers x ",
                                      plan.placement().num_slots(), " slots of 2 bytes")),

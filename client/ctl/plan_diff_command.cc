@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/ctl/admin_client.h"
 #include "client/ctl/query_client.h"
 #include "client/ctl/text_table.h"
 #include "client/ctl/watch.h"
+#include "proto/wire/query_text.h"
 
 namespace ballast::ctl {
 namespace {
@@ -90,23 +90,12 @@ void PrintMoves(const v1::LayerDiff& layer, std::ostream& out) {
   if (!table.empty()) table.Print(out);
 }
 
-CtlError UsageError(std::string message) {
-  CtlError error;
-  error.exit_code = kExitUsage;
-  error.code = "INVALID_ARGUMENT";
-  error.message = std::move(message);
-  return error;
-}
-
 std::optional<CtlError> ParsePlan(const std::string& text, v1::PlanVersion* version) {
-  if (text == "initial") {
-    *version = v1::PlanVersion();
-    return std::nullopt;
-  }
-  if (ParsePlanVersion(text, version)) return std::nullopt;
-  return UsageError(absl::StrCat("plan '", text,
-                                 "' is neither TERM.SEQUENCE nor initial; ballastctl plan list "
-                                 "names the plans there are"));
+  const absl::Status status = ParsePlanVersion(text, version);
+  if (status.ok()) return std::nullopt;
+  return MakeError(
+      kExitUsage, status.code(),
+      absl::StrCat("plan ", status.message(), "; ballastctl plan list names the plans there are"));
 }
 
 std::optional<CtlError> FetchDiff(const DiffOptions& options, v1::PlanDiff* diff) {

@@ -5,11 +5,13 @@
 
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include "ballast/v1/query.grpc.pb.h"
 #include "client/ctl/command.h"
 #include "client/ctl/ctl_error.h"
+#include "client/ctl/text_table.h"
 
 namespace ballast::ctl {
 
@@ -51,7 +53,9 @@ template <typename Answer>
 void Show(const Answer& answer, OutputForm form, void (*table)(const Answer&, std::ostream&),
           std::ostream& out) {
   if (form == OutputForm::kTable) {
-    table(answer, out);
+    std::ostringstream text;
+    table(answer, text);
+    out << Harmless(text.str());
   } else {
     PrintMessage(answer, form, out);
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
@@ -24,6 +25,7 @@ TextTable::TextTable(const std::vector<std::string>& headings) {
 
 void TextTable::AddLine(std::vector<std::string> cells) {
   BALLAST_CHECK(cells.size() == right_.size());
+  for (std::string& cell : cells) cell = Harmless(cell);
   lines_.push_back(std::move(cells));
 }
 
@@ -41,6 +43,18 @@ void TextTable::Print(std::ostream& out) const {
     text.erase(text.find_last_not_of(' ') + 1);
     out << text << "\n";
   }
+}
+
+std::string Harmless(const std::string& text) {
+  std::string harmless;
+  for (const char c : text) {
+    if (c != '\n' && absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      absl::StrAppend(&harmless, "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    } else {
+      harmless += c;
+    }
+  }
+  return harmless;
 }
 
 std::string Fixed(double value, int decimals) { return absl::StrFormat("%.*f", decimals, value); }

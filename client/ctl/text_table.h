@@ -26,6 +26,10 @@ class TextTable {
   std::vector<std::vector<std::string>> lines_;  // The headings first.
 };
 
+// `text` with control characters but line ends as `\x1b`: what workers say of themselves must
+// not steer the reader's terminal.
+std::string Harmless(const std::string& text);
+
 // Fixed-point text of a number, e.g. Fixed(1.0834, 3) = "1.083".
 std::string Fixed(double value, int decimals);
 

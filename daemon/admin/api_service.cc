@@ -25,6 +25,7 @@
 #include "daemon/admin/plan_service.h"
 #include "daemon/admin/status_service.h"
 #include "proto/wire/message_json.h"
+#include "proto/wire/query_text.h"
 
 namespace ballast {
 namespace {
@@ -87,24 +88,14 @@ absl::Status Number(const Parameters& parameters, const std::string& name, const
   return absl::OkStatus();
 }
 
-// "7.42", or "initial". Calls `target` for the message to fill, if there is a version.
+// Calls `target` for the message to fill, if there is a version.
 template <typename Target>
 absl::Status Version(const Parameters& parameters, const std::string& name, const Target& target) {
   const auto found = parameters.find(name);
   if (found == parameters.end()) return absl::OkStatus();
-  const std::string text = found->second == "initial" ? "0.0" : found->second;
-  const std::vector<std::string> fields = absl::StrSplit(text, '.');
-  std::uint64_t term = 0;
-  std::uint64_t sequence = 0;
-  if (fields.size() != 2 || !absl::SimpleAtoi(fields[0], &term) ||
-      !absl::SimpleAtoi(fields[1], &sequence)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, "=", found->second, " is neither TERM.SEQUENCE nor initial"));
-  }
-  v1::PlanVersion* version = target();
-  version->set_term(term);
-  version->set_sequence(sequence);
-  return absl::OkStatus();
+  const absl::Status status = ParsePlanVersion(found->second, target());
+  return status.ok() ? status
+                     : absl::InvalidArgumentError(absl::StrCat(name, "=", status.message()));
 }
 
 template <typename Request, typename Answer>
@@ -181,27 +172,14 @@ Result Load(const QueryServiceParts& parts, const Parameters& parameters) {
   return Json(&AnswerLoad, parts, request);
 }
 
-// "row3,rank5".
-absl::Status ParseLost(const std::string& text, v1::GetCoverageRequest* request) {
-  for (absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
-    const absl::string_view whole = part;
-    const bool row = absl::ConsumePrefix(&part, "row");
-    std::uint32_t number = 0;
-    if ((!row && !absl::ConsumePrefix(&part, "rank")) || !absl::SimpleAtoi(part, &number)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("lose=", whole, " names no rank or row, such as rank5 or row3"));
-    }
-    row ? request->add_lost_rows(number) : request->add_lost_ranks(number);
-  }
-  return absl::OkStatus();
-}
-
 Result Coverage(const QueryServiceParts& parts, const Parameters& parameters) {
   v1::GetCoverageRequest request;
   request.set_ep_group(Text(parameters, "group"));
   BALLAST_RETURN_IF_ERROR(
       Version(parameters, "version", [&] { return request.mutable_version(); }));
-  BALLAST_RETURN_IF_ERROR(ParseLost(Text(parameters, "lose"), &request));
+  if (const absl::Status lost = ParseLoss(Text(parameters, "lose"), &request); !lost.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("lose=", lost.message()));
+  }
   return Json(&AnswerCoverage, parts, request);
 }
 

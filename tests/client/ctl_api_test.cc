@@ -107,10 +107,11 @@ TEST_F(CtlApiTest, AWrongValueIsFourHundredAndNamesIt) {
       {"/api/v1/status", "group=%4", "% begins no escape"},
       {"/api/v1/workers", "state=asleep", "no worker state 'asleep'; there are: synced, stale"},
       {"/api/v1/plans", "group=decode0&last=-1", "last=-1 is no number from 0 on"},
-      {"/api/v1/plan", "group=decode0&version=7", "version=7 is neither TERM.SEQUENCE nor initial"},
+      {"/api/v1/plan", "group=decode0&version=7",
+       "version='7' is neither TERM.SEQUENCE nor initial"},
       {"/api/v1/plan/diff", "group=decode0", "from=TERM.SEQUENCE or from=initial is needed"},
       {"/api/v1/plan/diff", "group=decode0&from=7.1&layer=1", "layer 1 out of [0, 1)"},
-      {"/api/v1/coverage", "group=decode0&lose=node3", "lose=node3 names no rank or row"},
+      {"/api/v1/coverage", "group=decode0&lose=node3", "lose='node3' is none of row3, rank17"},
       {"/api/v1/coverage", "group=decode0&lose=row9", "row 9 out of [0, 2)"},
   };
   for (const Case& one : kCases) {

@@ -144,7 +144,7 @@ TEST(CheckReportTest, StatesFollowTheFigures) {
   EXPECT_EQ(StateOf(findings, "clock"), CheckState::kWarn);
   findings.clock_ahead_seconds = -61;
   EXPECT_EQ(StateOf(findings, "clock"), CheckState::kFail);
-  findings.health.set_store_free_bytes(500000000);
+  findings.health.set_store_free_bytes(200000000);
   EXPECT_EQ(StateOf(findings, "store"), CheckState::kWarn);
   findings.health.set_store_fault("disk I/O error");
   EXPECT_EQ(StateOf(findings, "store"), CheckState::kFail);

@@ -9,6 +9,7 @@
 
 #include "client/ctl/coverage_command.h"
 #include "client/ctl/yaml_writer.h"
+#include "proto/wire/query_text.h"
 #include "tests/client/ctl_runner.h"
 #include "tests/client/fake_query.h"
 #include "tests/client/golden_file.h"
@@ -134,6 +135,9 @@ TEST_F(CtlCoverageTest, AsksForAPlanByItsVersion) {
   EXPECT_EQ(daemon_.query.coverage_request.version().term(), 7u);
   EXPECT_EQ(daemon_.query.coverage_request.version().sequence(), 41u);
   EXPECT_EQ(Run({"--plan", "seven"}).exit_code, 2);
+  Run({"--version", "initial"});
+  ASSERT_TRUE(daemon_.query.coverage_request.has_version());
+  EXPECT_EQ(daemon_.query.coverage_request.version().sequence(), 0);
 }
 
 TEST_F(CtlCoverageTest, JsonIsTheAnswerAndExitsAlike) {
@@ -154,7 +158,7 @@ TEST_F(CtlCoverageTest, RefusalsAndSilenceHaveTheirExitCodes) {
 
 TEST(ParseLossTest, TakesRanksRowsAndRanges) {
   v1::GetCoverageRequest request;
-  EXPECT_FALSE(ParseLoss("row3,rank17,rank4-6,row0-1", &request).has_value());
+  EXPECT_EQ(ParseLoss("row3,rank17,rank4-6,row0-1", &request), absl::OkStatus());
   EXPECT_THAT(request.lost_rows(), ElementsAre(3, 0, 1));
   EXPECT_THAT(request.lost_ranks(), ElementsAre(17, 4, 5, 6));
 }
@@ -163,10 +167,9 @@ TEST(ParseLossTest, RefusesAnythingElse) {
   for (const char* text :
        {"node3", "rank", "rank-1", "rank5-3", "rank1-", "3", "rank0-999999999"}) {
     v1::GetCoverageRequest request;
-    const std::optional<CtlError> error = ParseLoss(text, &request);
-    ASSERT_TRUE(error.has_value()) << text;
-    EXPECT_EQ(error->exit_code, kExitUsage);
-    EXPECT_THAT(error->message, HasSubstr(text));
+    const absl::Status status = ParseLoss(text, &request);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text));
   }
 }
 

@@ -144,6 +144,18 @@ TEST_F(CtlQueryTest, StatusOfADeposedDaemonIsUnhealthyAndSaysSo) {
   EXPECT_THAT(run.out, Not(HasSubstr("LEADER")));
 }
 
+TEST_F(CtlQueryTest, WhatAWorkerSaysDoesNotSteerTheTerminal) {
+  fake_.status = HealthyStatus();
+  v1::Alarm* alarm = fake_.status.mutable_groups(0)->add_alarms();
+  alarm->set_name("ranks_left");
+  alarm->set_detail("rank 3 left: \x1b[2J\x7f");
+  const std::string out = Run({"status"}).out;
+  EXPECT_THAT(out, HasSubstr("rank 3 left: \\x1b[2J\\x7f"));
+  EXPECT_THAT(out, Not(HasSubstr("\x1b")));
+  fake_.result = grpc::Status(grpc::StatusCode::NOT_FOUND, "no \x1b[2J");
+  EXPECT_THAT(Run({"status"}).err, HasSubstr("no \\x1b[2J"));
+}
+
 TEST_F(CtlQueryTest, StatusIsUnhealthyWithRanksMissing) {
   fake_.status.mutable_groups(0)->set_ranks_connected(1);
   AddAlarm("ranks_missing", "rank 1 missing");
