@@ -51,8 +51,9 @@ absl::Status ParseLoss(absl::string_view text, v1::GetCoverageRequest* request) 
       return absl::InvalidArgumentError(
           absl::StrCat("'", part, "' is none of row3, rank17, rank17-19; several with commas"));
     }
-    for (std::uint32_t index = first; index <= last; ++index) {
-      row ? request->add_lost_rows(index) : request->add_lost_ranks(index);
+    // Counted from 0, since `last` may be 2^32 - 1; a range is at most 4096 wide.
+    for (std::uint32_t i = 0; i <= last - first; ++i) {
+      row ? request->add_lost_rows(first + i) : request->add_lost_ranks(first + i);
     }
   }
   return absl::OkStatus();

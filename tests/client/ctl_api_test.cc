@@ -113,6 +113,7 @@ TEST_F(CtlApiTest, AWrongValueIsFourHundredAndNamesIt) {
       {"/api/v1/plan/diff", "group=decode0&from=7.1&layer=1", "layer 1 out of [0, 1)"},
       {"/api/v1/coverage", "group=decode0&lose=node3", "lose='node3' is none of row3, rank17"},
       {"/api/v1/coverage", "group=decode0&lose=row9", "row 9 out of [0, 2)"},
+      {"/api/v1/coverage", "group=decode0&lose=row4294967295", "row 4294967295 out of [0, 2)"},
   };
   for (const Case& one : kCases) {
     const ApiReply reply = Get(one.path, one.query);

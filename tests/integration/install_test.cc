@@ -125,7 +125,7 @@ TEST_F(InstallTest, TheUnitsCommandsStartReloadAndEndTheInstalledDaemon) {
   std::map<std::string, std::string> variables = Redirected();
   variables["NOTIFY_SOCKET"] = manager.path();
   auto daemon = RunCommand("ExecStart", variables);
-  ASSERT_TRUE(manager.WaitFor("READY=1", 30)) << daemon->Err();
+  ASSERT_TRUE(manager.WaitFor("READY=1", kPatienceSeconds)) << daemon->Err();
 
   const std::string ctl = prefix_ + "/bin/ballastctl";
   auto status = Run({ctl, "status", "--daemon", absl::StrCat("127.0.0.1:", grpc_.port())});
@@ -136,7 +136,7 @@ TEST_F(InstallTest, TheUnitsCommandsStartReloadAndEndTheInstalledDaemon) {
 
   auto reload = RunCommand("ExecReload", {{"MAINPID", absl::StrCat(daemon->pid())}});
   EXPECT_EQ(reload->Wait(), 0) << reload->Err();
-  EXPECT_TRUE(manager.WaitFor("RELOADING=1", 10));
+  EXPECT_TRUE(manager.WaitFor("RELOADING=1", kPatienceSeconds));
   daemon->Signal(SIGTERM);
   EXPECT_EQ(daemon->Wait(), 0) << daemon->Err();
 }

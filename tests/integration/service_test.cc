@@ -82,9 +82,9 @@ TEST_F(ServiceTest, TellsItsStatusFeedsTheWatchdogAndSaysThatItStops) {
   StartAndHear("STATUS=");
   EXPECT_THAT(manager_.messages().back(),
               HasSubstr("STATUS=leader term 1; demo 0/2 synced; plan 0.0 waits for rank 0"));
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(manager_.WaitFor("WATCHDOG=1", 10));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(manager_.WaitFor("WATCHDOG=1", kPatienceSeconds));
   daemon_.Signal(SIGTERM);
-  EXPECT_TRUE(manager_.WaitFor("STOPPING=1", 10));
+  EXPECT_TRUE(manager_.WaitFor("STOPPING=1", kPatienceSeconds));
   EXPECT_EQ(daemon_.Wait(), 0);
   EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.draining signal=TERM"));
   EXPECT_THAT(daemon_.Log(), HasSubstr("event=daemon.ended"));
@@ -128,9 +128,9 @@ TEST_F(ServiceTest, SaysThatItReloadsAndIsReadyAgain) {
   StartAndHear("READY=1");
   manager_.Clear();
   daemon_.Signal(SIGHUP);
-  ASSERT_TRUE(manager_.WaitFor("RELOADING=1\nMONOTONIC_USEC=", 10));
+  ASSERT_TRUE(manager_.WaitFor("RELOADING=1\nMONOTONIC_USEC=", kPatienceSeconds));
   EXPECT_EQ(manager_.Count("READY=1"), 0);
-  EXPECT_TRUE(manager_.WaitFor("READY=1", 10));
+  EXPECT_TRUE(manager_.WaitFor("READY=1", kPatienceSeconds));
 }
 
 TEST_F(ServiceTest, AnInterruptDrainsToo) {

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/base/patience.h"
 #include "tests/integration/tcp_proxy.h"
 #include "tests/integration/test_daemon.h"
 
@@ -79,7 +80,10 @@ TEST(StuckPeerTest, AStoppedWorkerWedgesItsOwnGroupAndNoOther) {
 
 // It hears, serves and reports as ever; only the answer to the Prepare does not come.
 TEST(StuckPeerTest, AWorkerThatNeverAnswersAPrepareWedgesItsOwnGroupAndNoOther) {
-  TestDaemon daemon("silent_prepare", FourGroups("rollout: {prepare_timeout: 3s}\n"));
+  TestDaemon daemon(
+      "silent_prepare",
+      FourGroups(absl::StrCat(
+          "rollout: {prepare_timeout: ", absl::FormatDuration(Patience(absl::Seconds(3))), "}\n")));
   const std::string stall = daemon.File("stall");
   ASSERT_TRUE(daemon.Start());
   std::vector<std::unique_ptr<ChildProcess>> fleets;
@@ -108,14 +112,17 @@ TEST(StuckPeerTest, AWorkerThatNeverAnswersAPrepareWedgesItsOwnGroupAndNoOther) 
   EXPECT_EQ(later["decided"], wedged["decided"]);
   for (const json& worker : later["workers"]) {
     EXPECT_EQ(worker["active"], wedged["decided"]) << worker;
-    EXPECT_NE(worker["state"], "stale") << "its heartbeats go on: " << worker;
   }
+  daemon.GroupWhen("g1", "its heartbeats go on",
+                   [](const json& group) { return group["workers"][2]["state"] != "stale"; });
   // Two timeouts have passed since.
   daemon.GroupWhen("g1", "its reports go on", [](const json& group) {
     const double age = group["workers"][2]["last_report_age_seconds"];
     return age >= 0 && age < 3;
   });
-  EXPECT_EQ(daemon.CountInLog("event=worker.silent"), 0);
+  // A busy machine may make it silent for a moment; then it is heard again.
+  EXPECT_LE(daemon.CountInLog("event=worker.silent group=g1 rank=2"),
+            daemon.CountInLog("event=worker.speaks_again group=g1 rank=2"));
   EXPECT_EQ(daemon.CountInLog("event=worker.disconnected"), 0);
   EXPECT_EQ(daemon.CountInLog("event=plan.active group=g1", hangs), 0);
   const int given_up = daemon.CountInLog(kGivenUp);
