@@ -46,6 +46,8 @@ class InstallTest : public ::testing::Test {
   std::string BuildAndRunEngine(const std::vector<std::string>& words) {
     const std::string build = folder_.File("engine");
     std::vector<std::string> configure = {BALLAST_CMAKE,
+                                          "-G",
+                                          "Ninja",  // The build tool that this build needs, too.
                                           "-S",
                                           BALLAST_ENGINE_FOLDER,
                                           "-B",
