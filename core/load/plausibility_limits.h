@@ -22,6 +22,9 @@ struct PlausibilityLimits {
   static constexpr int kMinOthers = 3;
   // Picks of a report below which nothing is concluded from their distribution.
   static constexpr std::uint64_t kMinPicks = 1000;
+  // Picks per step, averaged, below which the median rank is idle: an average that decays never
+  // is 0, since the smallest doubles round to themselves. A token makes hundreds.
+  static constexpr double kIdle = kMinPicks / kHalfLifeSteps;
   // Largest over smallest sum of a layer: each token makes top-k picks in every layer. Dropped
   // tokens are fewer than this; a layer counted twice is 2. Layers without a pick were not
   // measured.

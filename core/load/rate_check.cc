@@ -78,7 +78,7 @@ double RateCheck::Median(std::uint64_t group_step) const {
   }
   const auto middle = rates_.begin() + static_cast<std::ptrdiff_t>((rates_.size() - 1) / 2);
   std::nth_element(rates_.begin(), middle, rates_.end());
-  return *middle;
+  return *middle < PlausibilityLimits::kIdle ? 0 : *middle;
 }
 
 bool RateCheck::MostReportedSince(std::uint64_t time) const {

@@ -280,6 +280,20 @@ TEST_F(PlausibilityTest, OneRankMayHaveEverything) {
   EXPECT_EQ(batches(), 3);
 }
 
+// At night all requests may go to one rank; the averages of the others decay and never are 0.
+TEST_F(PlausibilityTest, OneRankMayKeepEverythingWhenTheOthersFallIdle) {
+  constexpr std::uint64_t kBusy = 20;
+  constexpr std::uint64_t kBatches = 1000;
+  for (std::uint64_t batch = 1; batch <= kBatches; ++batch) {
+    for (int rank = 0; rank < 4; ++rank) {
+      LoadReport report = Sent(rank, batch, 50);
+      if (rank != 0) report.counts.assign(16, 10 * std::min(batch, kBusy) * 50);
+      ASSERT_EQ(Add(report), ReportOutcome::kAccepted) << "rank " << rank << ", batch " << batch;
+    }
+  }
+  EXPECT_EQ(batches(), kBatches);
+}
+
 TEST_F(PlausibilityTest, TwentyTimesTheMedianIsFarAboveAndTwelveTimesIsNot) {
   for (const std::uint64_t times : {12, 20}) {
     LoadWindow window(shape_, topology_, Options());
