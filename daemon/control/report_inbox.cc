@@ -10,7 +10,7 @@ int* ReportInbox::WaitingOf(RankId rank) {
 }
 
 bool ReportInbox::Crowded() const {
-  return 2 * waiting_.size() >= kMaxReports || 2 * counts_ >= kMaxCounts;
+  return waiting_.size() >= kReadReports || counts_ >= kReadCounts;
 }
 
 bool ReportInbox::TryPut(LoadReport& report) {

@@ -118,8 +118,8 @@ TEST(ReportInboxTest, ABurstOfManyRanksCutsTheGatheringShort) {
   std::size_t read = 0;
   int put = 0;
   while (put < kRanks) {
-    const std::size_t half = (ReportInbox::kMaxCounts / 2 + kCounts - 1) / kCounts;
-    for (std::size_t i = 0; i < half && put < kRanks; ++i, ++put) {
+    const std::size_t enough = (ReportInbox::kReadCounts + kCounts - 1) / kCounts;
+    for (std::size_t i = 0; i < enough && put < kRanks; ++i, ++put) {
       ASSERT_TRUE(Put(inbox, Report(put, 1, kCounts))) << put;
     }
     if (put < kRanks) inbox.Gather(RealClock(), absl::InfiniteDuration());
@@ -135,7 +135,7 @@ TEST(ReportInboxTest, ABurstOfManyRanksCutsTheGatheringShort) {
 
 TEST(ReportInboxTest, ManySmallReportsCutTheGatheringShort) {
   ReportInbox inbox(ReportInbox::kMaxReports);
-  for (int i = 0; i < static_cast<int>(ReportInbox::kMaxReports) / 2; ++i) {
+  for (int i = 0; i < static_cast<int>(ReportInbox::kReadReports); ++i) {
     ASSERT_TRUE(Put(inbox, Report(i, 1)));
   }
   inbox.Gather(RealClock(), absl::InfiniteDuration());
