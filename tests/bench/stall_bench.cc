@@ -36,6 +36,7 @@
 #include "core/base/check.h"
 #include "tests/bench/bench_table.h"
 #include "tests/bench/daemon_child.h"
+#include "tests/client/worker_idle_loader.h"
 
 namespace ballast {
 namespace {
@@ -60,14 +61,6 @@ struct Shared {
   VoteWord votes[2][kRanks];                   // By step modulo 2.
 };
 
-class NoLoader final : public WeightLoader {
- public:
-  std::optional<Nack> Stage(const StageRequest&, StageControl&) override { return std::nullopt; }
-  void Activate(const PlanId&) noexcept override {}
-  void Retire(const PlanId&) override {}
-  void Drop(const PlanId&) override {}
-};
-
 ModelShape Shape() { return {58, 256, 1, 8, 1}; }
 
 struct Links {
@@ -86,7 +79,7 @@ void Sleep10Ms() {
 // One worker; rank 0 takes the times.
 int Serve(Links links, RankId rank) {
   Shared& shared = links.shared;
-  NoLoader loader;
+  IdleLoader loader;
   WorkerOptions options;
   options.daemon_address = absl::StrCat("127.0.0.1:", links.port);
   options.ep_group = "g0";

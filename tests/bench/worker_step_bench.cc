@@ -21,17 +21,10 @@
 #include "core/base/fingerprint.h"
 #include "tests/bench/bench_table.h"
 #include "tests/client/session_fake_daemon.h"
+#include "tests/client/worker_idle_loader.h"
 
 namespace ballast {
 namespace {
-
-class IdleLoader final : public WeightLoader {
- public:
-  std::optional<Nack> Stage(const StageRequest&, StageControl&) override { return std::nullopt; }
-  void Activate(const PlanId&) noexcept override {}
-  void Retire(const PlanId&) override {}
-  void Drop(const PlanId&) override {}
-};
 
 struct Fleet {
   const char* name;

@@ -9,19 +9,12 @@
 #include "client/worker/plan_intake.h"
 #include "client/worker/switch_point.h"
 #include "gtest/gtest.h"
+#include "tests/client/worker_idle_loader.h"
 #include "tests/client/worker_test_plans.h"
 #include "tests/routing/counting_new.h"
 
 namespace ballast {
 namespace {
-
-class IdleLoader final : public WeightLoader {
- public:
-  std::optional<Nack> Stage(const StageRequest&, StageControl&) override { return std::nullopt; }
-  void Activate(const PlanId&) noexcept override {}
-  void Retire(const PlanId&) override {}
-  void Drop(const PlanId&) override {}
-};
 
 class StepMemoryTest : public testing::Test {
  protected:

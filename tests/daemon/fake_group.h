@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/model/placement_plan.h"
 #include "daemon/control/group_config.h"
 #include "daemon/control/group_observer.h"
 #include "daemon/control/plan_publisher.h"
@@ -27,6 +28,19 @@ inline GroupConfig SmallGroup() {
   config.policy.min_batches = 1;
   config.policy.min_interval = absl::ZeroDuration();
   return config;
+}
+
+// The initial plan with the experts of two slots of layer 0 exchanged, to be put on top of `base`.
+inline PlanCandidate ExchangedCandidate(const GroupConfig& config, const PlanId& base) {
+  PlacementPlan plan = InitialPlan(config.shape, config.topology);
+  std::swap(plan.expert_in_slot[0], plan.expert_in_slot[2]);
+  PlanCandidate candidate;
+  candidate.record.base = base;
+  candidate.record.digest = PlanDigest(config.shape, plan);
+  candidate.record.planner = "eplb";
+  candidate.record.moved_slots = 2;
+  candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
+  return candidate;
 }
 
 // Keeps what happened, as text.

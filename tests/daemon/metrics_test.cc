@@ -79,16 +79,8 @@ class Exported {
     rollout_->RunOnceForTest();
   }
 
-  // The initial plan with the content of two slots exchanged.
   void Offer() {
-    PlacementPlan plan = InitialPlan(config_.shape, config_.topology);
-    std::swap(plan.expert_in_slot[0], plan.expert_in_slot[2]);
-    PlanCandidate candidate;
-    candidate.record.base = rollout_->Facts().decided;
-    candidate.record.digest = PlanDigest(config_.shape, plan);
-    candidate.record.planner = "eplb";
-    candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
-    rollout_->Offer(std::move(candidate));
+    rollout_->Offer(ExchangedCandidate(config_, rollout_->Facts().decided));
     rollout_->RunOnceForTest();
   }
 

@@ -84,18 +84,7 @@ class RolloutLoopTest : public ::testing::Test {
     return false;
   }
 
-  // The initial plan with the content of two ranks exchanged.
-  PlanCandidate Candidate() const {
-    PlacementPlan plan = InitialPlan(config_.shape, config_.topology);
-    std::swap(plan.expert_in_slot[0], plan.expert_in_slot[2]);
-    PlanCandidate candidate;
-    candidate.record.base = loop_->Facts().decided;
-    candidate.record.digest = PlanDigest(config_.shape, plan);
-    candidate.record.planner = "eplb";
-    candidate.record.moved_slots = 2;
-    candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
-    return candidate;
-  }
+  PlanCandidate Candidate() const { return ExchangedCandidate(config_, loop_->Facts().decided); }
 
   void Offer(PlanCandidate candidate) {
     loop_->Offer(std::move(candidate));

@@ -182,13 +182,7 @@ TEST_F(SteeringTest, APauseSurvivesARestart) {
 TEST_F(SteeringTest, APauseRefusesThePlanThatThePolicyOfferedBefore) {
   SteeringCall pause = CallOf(Kind::kPause);
   rollout_->Steer(pause);
-  PlacementPlan plan = InitialPlan(config_.shape, config_.topology);
-  std::swap(plan.expert_in_slot[0], plan.expert_in_slot[2]);
-  PlanCandidate candidate;
-  candidate.record.base = active_;
-  candidate.record.digest = PlanDigest(config_.shape, plan);
-  candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
-  rollout_->Offer(std::move(candidate));
+  rollout_->Offer(ExchangedCandidate(config_, active_));
   rollout_->RunOnceForTest();
   EXPECT_EQ(phase(), PlanPhase::kIdle);
   EXPECT_EQ(observer_.events.back(), "finished refused: the group is paused");

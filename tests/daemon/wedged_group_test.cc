@@ -125,15 +125,7 @@ struct Group {
     return event;
   }
 
-  void Offer() {
-    PlacementPlan plan = InitialPlan(config.shape, config.topology);
-    std::swap(plan.expert_in_slot[0], plan.expert_in_slot[2]);
-    PlanCandidate candidate;
-    candidate.record.base = initial;
-    candidate.record.digest = PlanDigest(config.shape, plan);
-    candidate.plan = std::make_shared<const PlacementPlan>(std::move(plan));
-    loop->Offer(std::move(candidate));
-  }
+  void Offer() { loop->Offer(ExchangedCandidate(config, initial)); }
 
   void AnswerAll(SessionEvent::Kind kind) {
     for (int rank = 0; rank < 4; ++rank) {

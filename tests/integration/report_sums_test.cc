@@ -15,6 +15,7 @@
 #include "client/worker/worker_session.h"
 #include "core/base/clock.h"
 #include "gtest/gtest.h"
+#include "tests/client/worker_idle_loader.h"
 #include "tests/integration/child_process.h"
 #include "tests/integration/test_daemon.h"
 
@@ -34,14 +35,6 @@ DaemonConfig Config() {
                       .row_size = 2,
                       .slots_per_rank = 6}}};
 }
-
-class NoLoader final : public WeightLoader {
- public:
-  std::optional<Nack> Stage(const StageRequest&, StageControl&) override { return std::nullopt; }
-  void Activate(const PlanId&) noexcept override {}
-  void Retire(const PlanId&) override {}
-  void Drop(const PlanId&) override {}
-};
 
 // Long enough for some report to be taken meanwhile, every few steps.
 void Pause() {
@@ -99,7 +92,7 @@ class Engine {
   }
 
  private:
-  NoLoader loader_;
+  IdleLoader loader_;
   std::vector<std::unique_ptr<WorkerSession>> ranks_;
   std::uint64_t step_ = 0;
 };
